@@ -1,0 +1,303 @@
+// Package plan turns what is declared and what was observed into a Plan: the
+// exact edits that bring every host to the declared settings, and everything
+// apply needs to carry them out or refuse.
+//
+// It is pure: it never dials, runs, opens or asks the time. The same inputs
+// give the same bytes.
+package plan
+
+import (
+	"time"
+
+	"github.com/sshform/sshform/schema"
+)
+
+// A Digest is the SHA-256 of a file's bytes in hex. The empty Digest stands
+// for a file that does not exist.
+type Digest string
+
+// A Mode says what made a plan.
+type Mode string
+
+// The modes of a plan.
+const (
+	Normal  Mode = "normal"
+	Restore Mode = "restore"
+)
+
+// A Plan is a decision for a fleet: data, without credentials.
+type Plan struct {
+	Tool Tool
+	// CreatedAt and ValidUntil are stamped by the caller; they take no part
+	// in ID.
+	CreatedAt, ValidUntil time.Time
+	Mode                  Mode
+	Config                ConfigDigest
+	Inventory             Inventory
+	Variables             []schema.Variable
+	Options               Options
+	Rollout               Rollout
+	// Hosts are in the order in which they are shown: by name.
+	Hosts []HostPlan
+	// Unreachable are the hosts that could not be read, by name.
+	Unreachable []Unreachable
+	// Errored says that the plan must not be applied.
+	Errored bool
+}
+
+// A Tool is the program that made a plan.
+type Tool struct{ Name, Version, Commit string }
+
+// A ConfigDigest says which configuration a plan was made from.
+type ConfigDigest struct {
+	Digest Digest
+	Files  []FileDigest
+	// VCSCommit is the commit of the configuration directory; may be empty.
+	VCSCommit string
+	Dirty     bool
+}
+
+// A FileDigest is one file of the configuration.
+type FileDigest struct {
+	Path   string
+	SHA256 Digest
+}
+
+// An Inventory says which list of hosts a plan was made for.
+type Inventory struct {
+	Digest  Digest
+	Hosts   int
+	Sources []schema.InventorySource
+}
+
+// Options are what the plan was asked to do.
+type Options struct {
+	Targets          []string
+	Excludes         []string
+	AllowUnreachable string // "2" or "5%"; empty is none
+}
+
+// A Rollout is the resolved order: numbers, no expressions.
+type Rollout struct {
+	Waves     []Wave
+	OnFailure string
+	SpreadBy  string
+}
+
+// A Wave is the hosts that change together.
+type Wave struct {
+	Name               string
+	Hosts              int
+	Parallelism        int // 0 is the command's
+	MaxFailures        int
+	MaxFailuresPercent float64
+	Strict             bool
+	Soak               time.Duration
+	Window             string
+	// OnFailure is "stop", "restore" or "continue".
+	OnFailure string
+}
+
+// A HostPlan is one transaction: everything that happens on one host.
+type HostPlan struct {
+	Host string
+	Wave string
+	// ShardKey is the first 8 bytes of the SHA-256 of the host's name, in hex.
+	ShardKey   string
+	Connection Connection
+	Run        Run
+	Files      []FileEdit
+	// DependsOn is every other file and folder that was read to reach the
+	// decision.
+	DependsOn []Dependency
+	Facts     Facts
+	Changes   []Change
+}
+
+// Changed reports whether anything happens on the host.
+func (h HostPlan) Changed() bool {
+	for _, c := range h.Changes {
+		if c.Action != NoOp {
+			return true
+		}
+	}
+	return false
+}
+
+// A Connection is how a host was reached and how apply must reach it.
+type Connection struct {
+	Type            string // schema.OverSSH or schema.Local
+	Address         string
+	Port            int
+	User            string
+	Jump            []Hop
+	HostKey         string // "SHA256:…" of the key the host proved; empty for local
+	Become          string
+	IdentityFile    string
+	CertificateFile string
+	KnownHostsFile  string
+	HostKeyChecking string
+	ConnectTimeout  time.Duration
+	// Machine binds a local plan to the machine and user it was made for.
+	Machine Machine
+}
+
+// A Hop is a bastion on the way, nearest first.
+type Hop struct {
+	User    string
+	Address string
+	Port    int
+}
+
+// A Machine is this machine and the user who runs sshform; zero over SSH.
+type Machine struct {
+	Hostname string
+	UID      int
+	Home     string
+}
+
+// Run is how the transaction is carried out.
+type Run struct {
+	ConfirmTimeout time.Duration
+	Probe          bool
+	Rehearsal      bool
+	AllowPending   bool
+	Backups        int
+	// Reload is "auto", "none" or a name from the apply side's policy.
+	Reload string
+}
+
+// A Role says what a file is to OpenSSH.
+type Role string
+
+// The roles of files.
+const (
+	MainFile   Role = "main"
+	DropIn     Role = "drop-in"
+	ClientFile Role = "client"
+)
+
+// A FileEdit is one file and all the edits that a host's targets make to it.
+type FileEdit struct {
+	Path     string
+	RealPath string // what Path leads to; equal to Path without links
+	Role     Role
+	// Before is empty when the file is created, After when it is removed.
+	Before     Digest
+	BeforeSize int64
+	Mode       uint32 // permission bits
+	UID, GID   int
+	After      Digest
+	Edits      []Edit
+}
+
+// An Op is what an edit does to a line.
+type Op string
+
+// The operations. Insert puts New before line Line of the old text; Line may
+// be one more than the number of lines.
+const (
+	Insert  Op = "insert"
+	Replace Op = "replace"
+	Delete  Op = "delete"
+)
+
+// An Edit changes one line. All edits of a file count lines in the old text
+// and stand in ascending order.
+type Edit struct {
+	Op   Op
+	Line int
+	// Old is the exact text expected there, with its line end; empty for Insert.
+	Old string
+	// New is the exact text written, with its line end; empty for Delete.
+	New string
+	// Address is the target the edit serves.
+	Address string
+}
+
+// A Dependency is a file or a folder's listing that the decision rests on.
+type Dependency struct {
+	Path string
+	// Before is the digest of the bytes; of the sorted names, one a line, for
+	// a folder; empty when it did not exist.
+	Before Digest
+	Folder bool
+}
+
+// Facts are what was learnt about the host, as far as apply must check it.
+type Facts struct {
+	OpenSSH string // "9.2p1"
+	OS      string
+	// Listener is the sshd that shall take the change; zero for client files.
+	Listener Listener
+}
+
+// An Action is what happens to an instance: one host in one block.
+type Action string
+
+// The actions. A file that did not exist is created; one is edited; one of our
+// own is deleted; Reload means that the files are right and the daemon has not
+// read them.
+const (
+	NoOp   Action = "no-op"
+	Create Action = "create"
+	Update Action = "update"
+	Remove Action = "delete"
+	Reload Action = "reload"
+)
+
+// A Change is what a plan does for one target.
+type Change struct {
+	Address schema.Address
+	Host    string
+	Action  Action
+	// File is the file whose edits carry the change, as declared.
+	File  string
+	Scope schema.Scope
+	// Settings has every declared keyword in table order, changed or not.
+	Settings []Difference
+	// Notes are what the reader should know: narrower blocks that keep another
+	// value, lines that are overruled, scopes that could not be asked.
+	Notes []string
+	// Expect is what the host's own program must say after the change.
+	Expect []Expectation
+}
+
+// A Difference is one setting before and after.
+type Difference struct {
+	Keyword schema.Keyword
+	Before  schema.Argument
+	// BeforeDefault says that no line sets Before.
+	BeforeDefault bool
+	BeforeSource  Source
+	// After is the argument in force after the change.
+	After        schema.Argument
+	AfterDefault bool
+	AfterSource  Source
+	// Reason says why the line goes where it goes, for a person; empty when
+	// nothing changes.
+	Reason string
+}
+
+// Changed reports whether the setting's effective argument or its line moves.
+func (d Difference) Changed() bool { return d.Reason != "" }
+
+// A Source is a line of a file on the host. The zero Source is none.
+type Source struct {
+	File string
+	Line int
+}
+
+// An Expectation is what `sshd -T -C login` or `ssh -G login` must print.
+type Expectation struct {
+	Login  Login
+	Values map[schema.Keyword]schema.Argument
+}
+
+// Unreachable is a host that could not be read.
+type Unreachable struct {
+	Host      string
+	Addresses []schema.Address
+	Step      string
+	Err       string
+}
