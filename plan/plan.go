@@ -46,7 +46,12 @@ type Plan struct {
 }
 
 // A Tool is the program that made a plan.
-type Tool struct{ Name, Version, Commit string }
+type Tool struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	// Commit takes no part in a plan's ID.
+	Commit string `json:"commit,omitempty"`
+}
 
 // A ConfigDigest says which configuration a plan was made from.
 type ConfigDigest struct {
@@ -144,16 +149,16 @@ type Connection struct {
 
 // A Hop is a bastion on the way, nearest first.
 type Hop struct {
-	User    string
-	Address string
-	Port    int
+	User    string `json:"user"`
+	Address string `json:"address"`
+	Port    int    `json:"port"`
 }
 
 // A Machine is this machine and the user who runs sshform; zero over SSH.
 type Machine struct {
-	Hostname string
-	UID      int
-	Home     string
+	Hostname string `json:"hostname"`
+	UID      int    `json:"uid"`
+	Home     string `json:"home"`
 }
 
 // Run is how the transaction is carried out.
@@ -179,16 +184,17 @@ const (
 
 // A FileEdit is one file and all the edits that a host's targets make to it.
 type FileEdit struct {
-	Path     string
-	RealPath string // what Path leads to; equal to Path without links
-	Role     Role
+	Path     string `json:"path"`
+	RealPath string `json:"realpath"` // what Path leads to; equal to Path without links
+	Role     Role   `json:"role"`
 	// Before is empty when the file is created, After when it is removed.
-	Before     Digest
-	BeforeSize int64
-	Mode       uint32 // permission bits
-	UID, GID   int
-	After      Digest
-	Edits      []Edit
+	Before     Digest `json:"before_sha256"`
+	BeforeSize int64  `json:"before_size"`
+	Mode       uint32 `json:"mode"` // permission bits
+	UID        int    `json:"uid"`
+	GID        int    `json:"gid"`
+	After      Digest `json:"after_sha256"`
+	Edits      []Edit `json:"edits"`
 }
 
 // An Op is what an edit does to a line.
@@ -205,23 +211,23 @@ const (
 // An Edit changes one line. All edits of a file count lines in the old text
 // and stand in ascending order.
 type Edit struct {
-	Op   Op
-	Line int
+	Op   Op  `json:"op"`
+	Line int `json:"line"`
 	// Old is the exact text expected there, with its line end; empty for Insert.
-	Old string
+	Old string `json:"old,omitempty"`
 	// New is the exact text written, with its line end; empty for Delete.
-	New string
+	New string `json:"new,omitempty"`
 	// Address is the target the edit serves.
-	Address string
+	Address string `json:"address"`
 }
 
 // A Dependency is a file or a folder's listing that the decision rests on.
 type Dependency struct {
-	Path string
+	Path string `json:"path"`
 	// Before is the digest of the bytes; of the sorted names, one a line, for
 	// a folder; empty when it did not exist.
-	Before Digest
-	Folder bool
+	Before Digest `json:"before_sha256"`
+	Folder bool   `json:"folder,omitempty"`
 }
 
 // Facts are what was learnt about the host, as far as apply must check it.
@@ -284,8 +290,8 @@ func (d Difference) Changed() bool { return d.Reason != "" }
 
 // A Source is a line of a file on the host. The zero Source is none.
 type Source struct {
-	File string
-	Line int
+	File string `json:"file"`
+	Line int    `json:"line"`
 }
 
 // An Expectation is what `sshd -T -C login` or `ssh -G login` must print.

@@ -2,6 +2,8 @@ package schema
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -78,6 +80,24 @@ func (a Address) String() string {
 
 // Side returns the side that the addressed block declares.
 func (a Address) Side() Side { return Side(a.Block) }
+
+// ParseAddress reads an address as String writes it.
+func ParseAddress(s string) (Address, error) {
+	wrong := fmt.Errorf("%q is not an address; write it like server.web or server.web[\"name\"]", s)
+	block, name, dotted := strings.Cut(s, ".")
+	a := Address{Block: block, Name: name}
+	if open := strings.IndexByte(name, '['); open >= 0 {
+		key, err := strconv.Unquote(strings.TrimSuffix(name[open+1:], "]"))
+		if err != nil || !strings.HasSuffix(name, "]") {
+			return Address{}, wrong
+		}
+		a.Name, a.Key, a.HasKey = name[:open], key, true
+	}
+	if !dotted || a.Name == "" || a.Side() != Server && a.Side() != Client {
+		return Address{}, wrong
+	}
+	return a, nil
+}
 
 // ThisMachine is the name of the host of client blocks that name none.
 const ThisMachine = "localhost"

@@ -1,0 +1,320 @@
+package plan
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sshform/sshform/schema"
+)
+
+// Read reads a plan file, gzipped or not, and checks all that can be checked
+// without the hosts: that it is whole and unchanged since it was written, of
+// a version this program knows, and that no edit does more than this tool may
+// do (see Verify). Its errors are *FileError, or the reader's.
+func Read(r io.Reader) (*Plan, error) {
+	in := bufio.NewReaderSize(r, 64<<10)
+	if magic, _ := in.Peek(2); string(magic) == "\x1f\x8b" {
+		zip, err := gzip.NewReader(in)
+		if err != nil {
+			return nil, &FileError{Reason: "it is not a whole gzip file: " + err.Error()}
+		}
+		in = bufio.NewReaderSize(zip, 64<<10)
+	}
+	d := &decoder{in: in, sum: sha256.New()}
+	p, err := d.plan()
+	if err != nil {
+		return nil, err
+	}
+	return p, Verify(p)
+}
+
+// A decoder reads records line by line and remembers where it is.
+type decoder struct {
+	in   *bufio.Reader
+	sum  hash.Hash
+	line int
+}
+
+func (d *decoder) plan() (*Plan, error) {
+	var header headerRecord
+	line, err := d.next()
+	if err != nil {
+		return nil, err
+	}
+	if err := d.checkVersion(line); err != nil {
+		return nil, err
+	}
+	if err := d.decode(line, &header); err != nil {
+		return nil, err
+	}
+	p, err := header.plan()
+	if err != nil {
+		return nil, d.wrong(err.Error())
+	}
+	for {
+		before := hex.EncodeToString(d.sum.Sum(nil))
+		line, err := d.next()
+		if err != nil {
+			return nil, err
+		}
+		kind := struct {
+			Record string `json:"record"`
+		}{}
+		if err := json.Unmarshal(line, &kind); err != nil {
+			return nil, d.wrong("it is not JSON: " + err.Error())
+		}
+		switch kind.Record {
+		case "host":
+			err = d.host(p, line)
+		case "change":
+			err = d.change(p, line)
+		case "end":
+			return p, d.trailer(p, line, before)
+		default:
+			err = d.wrong(fmt.Sprintf("there is no record %q in a plan file", kind.Record))
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// next returns the next line. The end of the file before a trailer means that
+// the file was cut.
+func (d *decoder) next() ([]byte, error) {
+	d.line++
+	var line []byte
+	for {
+		piece, err := d.in.ReadSlice('\n')
+		line = append(line, piece...)
+		switch {
+		case len(line) > maxRecord:
+			return nil, d.wrong("the line is too long for a plan file")
+		case err == bufio.ErrBufferFull:
+			continue
+		case err == io.EOF && len(line) == 0 && d.line == 1:
+			return nil, &FileError{Reason: "the file is empty"}
+		case err == io.EOF, errors.Is(err, io.ErrUnexpectedEOF):
+			return nil, &FileError{Reason: "the file ends before its last record; it was cut short or is not a plan"}
+		case err != nil:
+			return nil, &FileError{Line: d.line, Reason: err.Error()}
+		}
+		d.sum.Write(line)
+		return line, nil
+	}
+}
+
+func (d *decoder) wrong(reason string) error { return &FileError{Line: d.line, Reason: reason} }
+
+func (d *decoder) decode(line []byte, record any) error {
+	decoder := json.NewDecoder(bytes.NewReader(line))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(record); err != nil {
+		return d.wrong(strings.TrimPrefix(err.Error(), "json: "))
+	}
+	return nil
+}
+
+func (d *decoder) checkVersion(line []byte) error {
+	var version struct {
+		Record        string `json:"record"`
+		FormatVersion string `json:"format_version"`
+	}
+	if err := json.Unmarshal(line, &version); err != nil || version.Record != "plan" {
+		return &FileError{Reason: "it is not a plan file"}
+	}
+	if version.FormatVersion != FormatVersion {
+		return &FileError{Reason: fmt.Sprintf("it has format version %q, and this sshform reads %s; plan again with this version", version.FormatVersion, FormatVersion)}
+	}
+	return nil
+}
+
+func (h headerRecord) plan() (*Plan, error) {
+	p := &Plan{
+		Tool: h.Tool, Mode: h.Mode,
+		Config:    ConfigDigest{Digest: h.Config.Digest},
+		Inventory: Inventory{Digest: h.Inventory.Digest, Hosts: h.Inventory.Hosts},
+		Options:   Options(h.Options),
+		Rollout:   Rollout{OnFailure: h.Rollout.OnFailure, SpreadBy: h.Rollout.SpreadBy},
+	}
+	if h.Mode != Normal && h.Mode != Restore {
+		return nil, fmt.Errorf("there is no mode %q", h.Mode)
+	}
+	var err error
+	if p.CreatedAt, err = parseStamp(h.CreatedAt); err != nil {
+		return nil, err
+	}
+	if p.ValidUntil, err = parseStamp(h.ValidUntil); err != nil {
+		return nil, err
+	}
+	for _, f := range h.Config.Files {
+		p.Config.Files = append(p.Config.Files, FileDigest(f))
+	}
+	if h.Config.Source != nil {
+		p.Config.VCSCommit, p.Config.Dirty = h.Config.Source.VCSCommit, h.Config.Source.Dirty
+	}
+	for _, s := range h.Inventory.Sources {
+		p.Inventory.Sources = append(p.Inventory.Sources,
+			schema.InventorySource{Type: s.Type, Name: s.Name, SHA256: s.SHA256, Hosts: s.Hosts})
+	}
+	for _, name := range slices.Sorted(maps.Keys(h.Variables)) {
+		v := h.Variables[name]
+		p.Variables = append(p.Variables, schema.Variable{Name: name, JSON: v.Value, Sensitive: v.Sensitive, Ephemeral: v.Ephemeral})
+	}
+	for _, w := range h.Rollout.Waves {
+		p.Rollout.Waves = append(p.Rollout.Waves, Wave{
+			Name: w.Name, Hosts: w.Hosts, Parallelism: w.Parallelism, MaxFailures: w.MaxFailures,
+			MaxFailuresPercent: w.MaxFailuresPercent, Strict: w.Strict,
+			Soak: seconds(w.SoakSeconds), Window: w.Window, OnFailure: w.OnFailure,
+		})
+	}
+	return p, nil
+}
+
+func parseStamp(s string) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	return time.Parse(time.RFC3339Nano, s)
+}
+
+func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
+
+func (d *decoder) host(p *Plan, line []byte) error {
+	var r hostRecord
+	if err := d.decode(line, &r); err != nil {
+		return err
+	}
+	c := r.Connection
+	h := HostPlan{
+		Host: r.Host, Wave: r.Wave, ShardKey: r.ShardKey,
+		Connection: Connection{
+			Type: c.Type, Address: c.Address, Port: c.Port, User: c.User, Jump: c.Jump,
+			HostKey: c.HostKey, Become: c.Become, IdentityFile: c.IdentityFile,
+			CertificateFile: c.CertificateFile, KnownHostsFile: c.KnownHostsFile,
+			HostKeyChecking: c.HostKeyChecking, ConnectTimeout: seconds(c.ConnectTimeout),
+		},
+		Run: Run{
+			ConfirmTimeout: seconds(r.Run.ConfirmTimeout), Probe: r.Run.Probe,
+			Rehearsal: r.Run.Rehearsal, AllowPending: r.Run.AllowPending,
+			Backups: r.Run.Backups, Reload: r.Run.Reload,
+		},
+		Files: r.Files, DependsOn: r.DependsOn,
+		Facts: Facts{OpenSSH: r.Facts.OpenSSH, OS: r.Facts.OS},
+	}
+	if c.Machine != nil {
+		h.Connection.Machine = *c.Machine
+	}
+	if l := r.Facts.Sshd; l != nil {
+		h.Facts.Listener = Listener{Path: l.Path, Args: l.Args, ConfigFile: l.ConfigFile, Fresh: l.Fresh}
+	}
+	if reload := r.Facts.Reload; reload != nil {
+		h.Facts.Listener.Reload, h.Facts.Listener.Unit = reload.Method, reload.Unit
+	}
+	p.Hosts = append(p.Hosts, h)
+	return nil
+}
+
+func (d *decoder) change(p *Plan, line []byte) error {
+	var r changeRecord
+	if err := d.decode(line, &r); err != nil {
+		return err
+	}
+	if len(p.Hosts) == 0 || p.Hosts[len(p.Hosts)-1].Host != r.Host {
+		return d.wrong("a change stands behind another host's record")
+	}
+	if len(r.Actions) != 1 {
+		return d.wrong("a change has exactly one action")
+	}
+	c := Change{
+		Address: schema.Address{Block: r.Block, Name: r.Name},
+		Host:    r.Host, Action: r.Actions[0], File: r.File,
+		Scope: schema.Scope{Match: r.Match, Patterns: r.HostPattern}, Notes: r.Notes,
+	}
+	if r.Key != nil {
+		c.Address.Key, c.Address.HasKey = *r.Key, true
+	}
+	if c.Address.String() != r.Address {
+		return d.wrong("a change's address is not made of its parts")
+	}
+	side := c.Address.Side()
+	for _, definition := range schema.Definitions(side) {
+		name := string(definition.Keyword)
+		after, declared := r.After[name]
+		if !declared {
+			continue
+		}
+		difference := Difference{
+			Keyword: definition.Keyword, Reason: r.Reasons[name],
+			BeforeSource: r.BeforeSource[name], AfterSource: r.AfterSource[name],
+		}
+		difference.BeforeDefault = difference.BeforeSource == (Source{})
+		difference.AfterDefault = difference.AfterSource == (Source{})
+		var err error
+		if difference.After, err = argumentOf(after); err != nil {
+			return d.wrong(err.Error())
+		}
+		if difference.Before, err = argumentOf(r.Before[name]); err != nil {
+			return d.wrong(err.Error())
+		}
+		c.Settings = append(c.Settings, difference)
+	}
+	if len(c.Settings) != len(r.After) || len(r.Before) != len(r.After) {
+		return d.wrong("a change sets a keyword that sshform does not manage")
+	}
+	for _, e := range r.Effective {
+		expectation := Expectation{Values: map[schema.Keyword]schema.Argument{}}
+		if e.Login != nil {
+			expectation.Login = Login(*e.Login)
+		}
+		for name, raw := range e.Values {
+			argument, err := argumentOf(raw)
+			if err != nil {
+				return d.wrong(err.Error())
+			}
+			expectation.Values[schema.Keyword(name)] = argument
+		}
+		c.Expect = append(c.Expect, expectation)
+	}
+	host := &p.Hosts[len(p.Hosts)-1]
+	host.Changes = append(host.Changes, c)
+	return nil
+}
+
+func (d *decoder) trailer(p *Plan, line []byte, sum string) error {
+	var r trailerRecord
+	if err := d.decode(line, &r); err != nil {
+		return err
+	}
+	if _, err := d.in.ReadByte(); err != io.EOF {
+		return &FileError{Line: d.line + 1, Reason: "something stands behind the last record"}
+	}
+	p.Errored = r.Errored
+	for _, u := range r.Unreachable {
+		unreachable := Unreachable{Host: u.Host, Step: u.Step, Err: u.Error}
+		for _, a := range u.Addresses {
+			address, err := schema.ParseAddress(a)
+			if err != nil {
+				return d.wrong(err.Error())
+			}
+			unreachable.Addresses = append(unreachable.Addresses, address)
+		}
+		p.Unreachable = append(p.Unreachable, unreachable)
+	}
+	if r.SHA256 != sum || r.Hosts != len(p.Hosts) || r.Changes != p.changes() || r.PlanID != p.ID() {
+		return &FileError{Reason: "its bytes are not those that sshform wrote; it was edited or damaged"}
+	}
+	return nil
+}

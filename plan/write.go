@@ -1,0 +1,242 @@
+package plan
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"time"
+
+	"github.com/sshform/sshform/schema"
+)
+
+// Complete reports whether the plan covers everything that is declared: no
+// targets, no excludes, and every host was reached.
+func (p *Plan) Complete() bool {
+	return len(p.Options.Targets)+len(p.Options.Excludes)+len(p.Unreachable) == 0
+}
+
+// ID returns the digest over everything that matters in the plan, times and
+// the tool's commit left out: the same decision has the same ID.
+func (p *Plan) ID() string {
+	id := sha256.New()
+	writeRecords(p, func(line []byte) error { return nil }, id)
+	return "sha256:" + hex.EncodeToString(id.Sum(nil))
+}
+
+// Write writes the plan as JSON Lines and returns its ID. With compress the
+// lines are gzipped.
+func Write(w io.Writer, p *Plan, compress bool) (id string, err error) {
+	if compress {
+		zip := gzip.NewWriter(w)
+		id, err = Write(zip, p, false)
+		return id, errors.Join(err, zip.Close())
+	}
+	out := bufio.NewWriterSize(w, 64<<10)
+	sum, idHash := sha256.New(), sha256.New()
+	both := io.MultiWriter(out, sum)
+	err = writeRecords(p, func(line []byte) error {
+		_, err := both.Write(line)
+		return err
+	}, idHash)
+	if err != nil {
+		return "", err
+	}
+	id = "sha256:" + hex.EncodeToString(idHash.Sum(nil))
+	trailer := trailerRecord{
+		Record: "end", Hosts: len(p.Hosts), Changes: p.changes(), PlanID: id,
+		Complete: p.Complete(), Errored: p.Errored, Unreachable: []unreachableRecord{},
+		SHA256: hex.EncodeToString(sum.Sum(nil)),
+	}
+	for _, u := range p.Unreachable {
+		record := unreachableRecord{Host: u.Host, Step: u.Step, Error: u.Err, Addresses: []string{}}
+		for _, a := range u.Addresses {
+			record.Addresses = append(record.Addresses, a.String())
+		}
+		trailer.Unreachable = append(trailer.Unreachable, record)
+	}
+	if err := writeLine(trailer, func(line []byte) error { _, err := out.Write(line); return err }); err != nil {
+		return "", err
+	}
+	return id, out.Flush()
+}
+
+func (p *Plan) changes() int {
+	n := 0
+	for _, h := range p.Hosts {
+		n += len(h.Changes)
+	}
+	return n
+}
+
+// writeRecords hands over each line before the trailer. What goes into the ID
+// is the same lines with times and the commit blanked.
+func writeRecords(p *Plan, line func([]byte) error, id hash.Hash) error {
+	header := newHeader(p)
+	if err := writeLine(header, line); err != nil {
+		return err
+	}
+	header.CreatedAt, header.ValidUntil, header.Tool.Commit = "", "", ""
+	hashed := func(b []byte) error { id.Write(b); return nil }
+	if err := writeLine(header, hashed); err != nil {
+		return err
+	}
+	for _, h := range p.Hosts {
+		records := []any{newHostRecord(h)}
+		for _, c := range h.Changes {
+			records = append(records, newChangeRecord(c))
+		}
+		for _, r := range records {
+			err := writeLine(r, func(b []byte) error { id.Write(b); return line(b) })
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func writeLine(record any, line func([]byte) error) error {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(record); err != nil {
+		return err
+	}
+	return line(b.Bytes())
+}
+
+func newHeader(p *Plan) headerRecord {
+	header := headerRecord{
+		Record: "plan", FormatVersion: FormatVersion, Tool: p.Tool, Mode: p.Mode,
+		CreatedAt: stamp(p.CreatedAt), ValidUntil: stamp(p.ValidUntil),
+		Config:    configRecord{Digest: p.Config.Digest, Files: []configFileRecord{}},
+		Inventory: inventoryRecord{Digest: p.Inventory.Digest, Hosts: p.Inventory.Hosts, Sources: []inventorySourceRecord{}},
+		Variables: map[string]variableRecord{},
+		Options:   optionsRecord(p.Options),
+		Rollout:   rolloutRecord{Waves: []waveRecord{}, OnFailure: p.Rollout.OnFailure, SpreadBy: p.Rollout.SpreadBy},
+	}
+	for _, f := range p.Config.Files {
+		header.Config.Files = append(header.Config.Files, configFileRecord(f))
+	}
+	if p.Config.VCSCommit != "" {
+		header.Config.Source = &sourceRecord{VCSCommit: p.Config.VCSCommit, Dirty: p.Config.Dirty}
+	}
+	for _, s := range p.Inventory.Sources {
+		header.Inventory.Sources = append(header.Inventory.Sources,
+			inventorySourceRecord{Type: s.Type, Name: s.Name, SHA256: s.SHA256, Hosts: s.Hosts})
+	}
+	for _, v := range p.Variables {
+		header.Variables[v.Name] = variableRecord{Value: v.JSON, Sensitive: v.Sensitive, Ephemeral: v.Ephemeral}
+	}
+	for _, w := range p.Rollout.Waves {
+		header.Rollout.Waves = append(header.Rollout.Waves, waveRecord{
+			Name: w.Name, Hosts: w.Hosts, Parallelism: w.Parallelism, MaxFailures: w.MaxFailures,
+			MaxFailuresPercent: w.MaxFailuresPercent, Strict: w.Strict,
+			SoakSeconds: w.Soak.Seconds(), Window: w.Window, OnFailure: w.OnFailure,
+		})
+	}
+	return header
+}
+
+func newHostRecord(h HostPlan) hostRecord {
+	c := h.Connection
+	record := hostRecord{
+		Record: "host", Host: h.Host, Wave: h.Wave, ShardKey: h.ShardKey,
+		Connection: connectionRecord{
+			Type: c.Type, Address: c.Address, Port: c.Port, User: c.User, Jump: c.Jump,
+			HostKey: c.HostKey, Become: c.Become, IdentityFile: c.IdentityFile,
+			CertificateFile: c.CertificateFile, KnownHostsFile: c.KnownHostsFile,
+			HostKeyChecking: c.HostKeyChecking, ConnectTimeout: c.ConnectTimeout.Seconds(),
+		},
+		Run: runRecord{
+			ConfirmTimeout: h.Run.ConfirmTimeout.Seconds(), Probe: h.Run.Probe,
+			Rehearsal: h.Run.Rehearsal, AllowPending: h.Run.AllowPending,
+			Backups: h.Run.Backups, Reload: h.Run.Reload,
+		},
+		Files: h.Files, DependsOn: h.DependsOn,
+		Facts: factsRecord{OpenSSH: h.Facts.OpenSSH, OS: h.Facts.OS},
+	}
+	if c.Type == schema.Local {
+		record.Connection.Machine = &c.Machine
+	}
+	if l := h.Facts.Listener; l.Path != "" {
+		record.Facts.Sshd = &listenerRecord{Path: l.Path, Args: l.Args, ConfigFile: l.ConfigFile, Fresh: l.Fresh}
+		record.Facts.Reload = &reloadRecord{Method: l.Reload, Unit: l.Unit}
+	}
+	return record
+}
+
+func newChangeRecord(c Change) changeRecord {
+	record := changeRecord{
+		Record: "change", Address: c.Address.String(), Block: c.Address.Block, Name: c.Address.Name,
+		Host: c.Host, Actions: []Action{c.Action}, File: c.File,
+		Match: c.Scope.Match, HostPattern: c.Scope.Patterns,
+		Before: map[string]json.RawMessage{}, After: map[string]json.RawMessage{},
+		BeforeSource: map[string]Source{}, AfterSource: map[string]Source{},
+		Reasons: map[string]string{}, Notes: c.Notes,
+	}
+	if c.Address.HasKey {
+		record.Key = &c.Address.Key
+	}
+	for _, d := range c.Settings {
+		name := string(d.Keyword)
+		record.Before[name] = argumentJSON(d.Before)
+		record.After[name] = argumentJSON(d.After)
+		if !d.BeforeDefault {
+			record.BeforeSource[name] = d.BeforeSource
+		}
+		if !d.AfterDefault {
+			record.AfterSource[name] = d.AfterSource
+		}
+		if d.Reason != "" {
+			record.Reasons[name] = d.Reason
+		}
+	}
+	for _, e := range c.Expect {
+		expectation := expectationRecord{Values: map[string]json.RawMessage{}}
+		if e.Login != (Login{}) {
+			login := loginRecord(e.Login)
+			expectation.Login = &login
+		}
+		for keyword, argument := range e.Values {
+			expectation.Values[string(keyword)] = argumentJSON(argument)
+		}
+		record.Effective = append(record.Effective, expectation)
+	}
+	return record
+}
+
+// argumentJSON writes numbers as numbers and everything else as strings.
+func argumentJSON(a schema.Argument) json.RawMessage {
+	if _, number := a.Seconds(); number {
+		return json.RawMessage(a)
+	}
+	text, _ := json.Marshal(string(a)) // a string always marshals
+	return text
+}
+
+func argumentOf(raw json.RawMessage) (schema.Argument, error) {
+	var text string
+	if json.Unmarshal(raw, &text) == nil {
+		return schema.Argument(text), nil
+	}
+	a := schema.Argument(raw)
+	if _, number := a.Seconds(); !number {
+		return "", fmt.Errorf("%s is neither a string nor a whole number", raw)
+	}
+	return a, nil
+}
+
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02T15:04:05.000000Z")
+}
