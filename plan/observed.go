@@ -9,7 +9,10 @@ import (
 // Observed is all that a decision about one host needs, as it was found. It
 // is filled by rounds: Asks names what is still wanted.
 type Observed struct {
-	Host       string
+	Host string
+	// Step and Err say where and why the host could not be read; both are
+	// empty when it was.
+	Step, Err  string
 	Connection Connection
 	// Release is from the banner; of the local programs for a local host.
 	Release schema.Release
