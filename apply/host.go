@@ -7,6 +7,7 @@ package apply
 import (
 	"context"
 	"io/fs"
+	"time"
 
 	"github.com/sshform/sshform/plan"
 	"github.com/sshform/sshform/schema"
@@ -94,3 +95,45 @@ type Reach struct {
 type Dialer interface {
 	Dial(ctx context.Context, reach Reach) (Host, error)
 }
+
+// A Rehearser is a Host that can log in through a program on the host itself:
+// the rehearsal of a login under a configuration that is not yet in force.
+type Rehearser interface {
+	// Rehearse runs the step with the privilege of Shell. The step ends by
+	// becoming an SSH server on its standard streams (`exec sshd -i`), which
+	// speaks first; nothing may be written to it before its first byte
+	// arrived, since a shell may read ahead of its script. Rehearse does a full
+	// login as the user and with the credential that opened the host, opens a
+	// session, and ends it. The host key is the one the host proved.
+	//
+	// A login that fails is a *LoginError; any other error means that the
+	// rehearsal could not be held.
+	Rehearse(ctx context.Context, step Step) error
+}
+
+// A Tunneller is a Host that can log in to its own listener from inside, over
+// direct-tcpip. It tells a lock-out from a network that fails.
+type Tunneller interface {
+	// LoginInside does a full login at address and port as seen from the host.
+	// A login that fails is a *LoginError.
+	LoginInside(ctx context.Context, address string, port int) error
+}
+
+// A Prober is a Host on whose connection the daemon's own keepalive request
+// can be awaited.
+type Prober interface {
+	// AwaitProbe keeps the connection silent until sshd asks for a sign of
+	// life and returns how long that took, counted from the last byte sent.
+	AwaitProbe(ctx context.Context) (time.Duration, error)
+}
+
+// A LoginError says that an SSH server answered and let nobody in.
+type LoginError struct {
+	Stderr string // what the server printed, if that could be seen
+	Err    error
+}
+
+func (e *LoginError) Error() string { return "login refused: " + e.Err.Error() }
+
+// Unwrap returns the reason.
+func (e *LoginError) Unwrap() error { return e.Err }
