@@ -28,7 +28,7 @@ func samplePlan() *plan.Plan {
 			{Name: "canary", Hosts: 1, Parallelism: 5, MaxFailures: 1, Soak: 90 * time.Second, Window: "Mon-Fri 09:00-17:00 UTC", OnFailure: "stop"},
 		}},
 		Hosts: []plan.HostPlan{{
-			Host: "db", Wave: "canary", ShardKey: plan.ShardKey("db"),
+			Host: "db", Wave: "canary", Turn: 3, ShardKey: plan.ShardKey("db"),
 			Connection: plan.Connection{
 				Type: schema.OverSSH, Address: "192.0.2.1", Port: 22, User: "ops", Become: "sudo",
 				Jump: []plan.Hop{{User: "j", Address: "192.0.2.9", Port: 2222}}, HostKey: "SHA256:x", ConnectTimeout: 1500 * time.Millisecond,

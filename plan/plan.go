@@ -107,6 +107,8 @@ type Wave struct {
 type HostPlan struct {
 	Host string
 	Wave string
+	// Turn orders the hosts of a wave, from 0.
+	Turn int
 	// ShardKey is the first 8 bytes of the SHA-256 of the host's name, in hex.
 	ShardKey   string
 	Connection Connection

@@ -199,7 +199,7 @@ func (d *decoder) host(p *Plan, line []byte) error {
 	}
 	c := r.Connection
 	h := HostPlan{
-		Host: r.Host, Wave: r.Wave, ShardKey: r.ShardKey,
+		Host: r.Host, Wave: r.Wave, Turn: r.Turn, ShardKey: r.ShardKey,
 		Connection: Connection{
 			Type: c.Type, Address: c.Address, Port: c.Port, User: c.User, Jump: c.Jump,
 			HostKey: c.HostKey, Become: c.Become, IdentityFile: c.IdentityFile,

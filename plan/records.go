@@ -96,6 +96,7 @@ type (
 		Record     string           `json:"record"`
 		Host       string           `json:"host"`
 		Wave       string           `json:"wave,omitempty"`
+		Turn       int              `json:"turn"`
 		ShardKey   string           `json:"shard_key"`
 		Connection connectionRecord `json:"connection"`
 		Run        runRecord        `json:"run"`

@@ -148,7 +148,7 @@ func newHeader(p *Plan) headerRecord {
 func newHostRecord(h HostPlan) hostRecord {
 	c := h.Connection
 	record := hostRecord{
-		Record: "host", Host: h.Host, Wave: h.Wave, ShardKey: h.ShardKey,
+		Record: "host", Host: h.Host, Wave: h.Wave, Turn: h.Turn, ShardKey: h.ShardKey,
 		Connection: connectionRecord{
 			Type: c.Type, Address: c.Address, Port: c.Port, User: c.User, Jump: c.Jump,
 			HostKey: c.HostKey, Become: c.Become, IdentityFile: c.IdentityFile,

@@ -1,0 +1,182 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/sshform/sshform/schema"
+)
+
+// LastWave is the name of the wave of all hosts that stand in no rollout.
+const LastWave = "rest"
+
+// assignWaves gives every host its wave and its turn in it. Hosts in no
+// rollout form one last wave.
+func assignWaves(cfg *schema.Config, hosts []HostPlan) (Rollout, schema.Diagnostics) {
+	var diags schema.Diagnostics
+	rolloutOf, twice := rolloutsByHost(cfg)
+	diags = append(diags, twice...)
+	variables := hostVariables(cfg)
+	resolved := Rollout{OnFailure: "stop"}
+	byName := map[string]*HostPlan{}
+	var rest []string
+	members := map[*schema.Rollout][]string{}
+	for i := range hosts {
+		name := hosts[i].Host
+		byName[name] = &hosts[i]
+		if r := rolloutOf[name]; r != nil {
+			members[r] = append(members[r], name)
+		} else {
+			rest = append(rest, name)
+		}
+	}
+	names := map[string]bool{}
+	for i := range cfg.Rollouts {
+		r := &cfg.Rollouts[i]
+		onFailure := cmp.Or(r.OnFailure, "stop")
+		if len(cfg.Rollouts) == 1 {
+			resolved.OnFailure, resolved.SpreadBy = onFailure, r.SpreadBy
+		}
+		order := spread(members[r], func(host string) string { return variables[host][r.SpreadBy] })
+		for _, wave := range cut(r.Waves, order) {
+			name := wave.Name
+			if names[name] {
+				name = r.Name + "." + name
+			}
+			names[name] = true
+			resolved.Waves = append(resolved.Waves, Wave{
+				Name: name, Hosts: len(wave.hosts), Parallelism: wave.Parallelism, MaxFailures: wave.MaxFailures,
+				MaxFailuresPercent: wave.MaxFailuresPercent, Strict: wave.Strict, Soak: wave.Soak,
+				Window: wave.Window, OnFailure: onFailure,
+			})
+			take(byName, name, wave.hosts)
+		}
+		rest = append(rest, slices.DeleteFunc(order, func(host string) bool { return byName[host].Wave != "" })...)
+	}
+	if len(rest) > 0 {
+		name := LastWave
+		for names[name] {
+			name += "-of-all"
+		}
+		resolved.Waves = append(resolved.Waves, Wave{Name: name, Hosts: len(rest), OnFailure: "stop"})
+		take(byName, name, spread(rest, func(string) string { return "" }))
+	}
+	return resolved, diags
+}
+
+func take(hosts map[string]*HostPlan, wave string, names []string) {
+	for turn, name := range names {
+		hosts[name].Wave, hosts[name].Turn = wave, turn
+	}
+}
+
+// rolloutsByHost finds the rollout of each host. A host is one transaction,
+// so that two rollouts cannot share it.
+func rolloutsByHost(cfg *schema.Config) (map[string]*schema.Rollout, schema.Diagnostics) {
+	hostOf := map[schema.Address]string{}
+	for _, t := range cfg.Targets {
+		hostOf[t.Address] = t.Host.Name
+	}
+	var diags schema.Diagnostics
+	byHost := map[string]*schema.Rollout{}
+	for i := range cfg.Rollouts {
+		r := &cfg.Rollouts[i]
+		for _, address := range r.Targets {
+			host, planned := hostOf[address]
+			if !planned {
+				continue // left out by -target or -exclude
+			}
+			if other := byHost[host]; other != nil && other != r {
+				diags = append(diags, schema.Diagnostic{
+					Severity: schema.Error, Summary: "Host in two rollouts", Subject: &r.Range, Address: address.String(),
+					Detail: fmt.Sprintf("Host %q is also in rollout %q, declared at %s:%d. All changes of a host are made in one transaction, so that it can have its turn only once. Remove its targets from one of the two.",
+						host, other.Name, other.Range.Filename, other.Range.Start.Line),
+				})
+				continue
+			}
+			byHost[host] = r
+		}
+	}
+	return byHost, diags
+}
+
+func hostVariables(cfg *schema.Config) map[string]map[string]string {
+	variables := map[string]map[string]string{}
+	for _, t := range cfg.Targets {
+		variables[t.Host.Name] = t.Host.Vars
+	}
+	return variables
+}
+
+// spread orders hosts by the hash of their names, which is stable and follows
+// no rack, and interleaves the groups that value makes of them.
+func spread(hosts []string, value func(host string) string) []string {
+	groups := map[string][]string{}
+	for _, host := range hosts {
+		groups[value(host)] = append(groups[value(host)], host)
+	}
+	for _, group := range groups {
+		slices.SortFunc(group, func(a, b string) int { return strings.Compare(ShardKey(a), ShardKey(b)) })
+	}
+	type place struct {
+		host string
+		at   float64 // how far through its group, so that groups end together
+	}
+	var places []place
+	for _, name := range slices.Sorted(maps.Keys(groups)) {
+		for i, host := range groups[name] {
+			places = append(places, place{host, (float64(i) + 0.5) / float64(len(groups[name]))})
+		}
+	}
+	slices.SortStableFunc(places, func(a, b place) int { return cmp.Compare(a.at, b.at) })
+	ordered := make([]string, len(places))
+	for i, p := range places {
+		ordered[i] = p.host
+	}
+	return ordered
+}
+
+type wave struct {
+	schema.Wave
+	hosts []string
+}
+
+// cut deals the ordered hosts out to the waves: named hosts first, then up to
+// a cumulative percentage of all.
+func cut(declared []schema.Wave, order []string) []wave {
+	waves := make([]wave, len(declared))
+	dealt := map[string]bool{}
+	for i, w := range declared {
+		waves[i].Wave = w
+		named := map[string]bool{}
+		for _, host := range w.Hosts {
+			named[host] = true
+		}
+		for _, host := range order {
+			if named[host] && !dealt[host] {
+				dealt[host] = true
+				waves[i].hosts = append(waves[i].hosts, host)
+			}
+		}
+	}
+	done := 0
+	for i, w := range declared {
+		done += len(waves[i].hosts)
+		upTo := int(math.Ceil(w.Percent / 100 * float64(len(order))))
+		for _, host := range order {
+			if done >= upTo {
+				break
+			}
+			if !dealt[host] {
+				dealt[host] = true
+				waves[i].hosts = append(waves[i].hosts, host)
+				done++
+			}
+		}
+	}
+	return waves
+}
