@@ -113,8 +113,8 @@ const (
 	Stale   Freshness = "stale"
 )
 
-// A Login is for whom a program is asked: sshd's -C, or ssh's destination.
-// The zero Login asks sshd -T without -C.
+// A Login is for whom a program is asked: sshd's -C, or ssh's destination. A
+// Login of nothing but a File asks `sshd -T -f File` without -C.
 type Login struct {
 	User  string
 	Host  string // sshd: the client's name; ssh: the destination as typed
@@ -123,6 +123,11 @@ type Login struct {
 	LPort int
 	// RDomain is the routing domain, usually empty.
 	RDomain string
+	// Client asks `ssh -G Host` (with -l User if set) instead of sshd.
+	Client bool
+	// File is the configuration file that is asked about, as declared: the
+	// main file of a listener, or the client file. Never empty.
+	File string
 }
 
 // An Answer is what the program said.

@@ -275,10 +275,7 @@ func (d *decoder) change(p *Plan, line []byte) error {
 		return d.wrong("a change sets a keyword that sshform does not manage")
 	}
 	for _, e := range r.Effective {
-		expectation := Expectation{Values: map[schema.Keyword]schema.Argument{}}
-		if e.Login != nil {
-			expectation.Login = Login(*e.Login)
-		}
+		expectation := Expectation{Login: Login(e.Login), Values: map[schema.Keyword]schema.Argument{}}
 		for name, raw := range e.Values {
 			argument, err := argumentOf(raw)
 			if err != nil {

@@ -163,7 +163,7 @@ type (
 		Effective    []expectationRecord        `json:"effective,omitempty"`
 	}
 	expectationRecord struct {
-		Login  *loginRecord               `json:"login,omitempty"`
+		Login  loginRecord                `json:"login"`
 		Values map[string]json.RawMessage `json:"values"`
 	}
 	loginRecord struct {
@@ -173,6 +173,8 @@ type (
 		LAddr   string `json:"laddr,omitempty"`
 		LPort   int    `json:"lport,omitempty"`
 		RDomain string `json:"rdomain,omitempty"`
+		Client  bool   `json:"client,omitempty"`
+		File    string `json:"file"`
 	}
 	trailerRecord struct {
 		Record      string              `json:"record"`

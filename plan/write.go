@@ -200,11 +200,7 @@ func newChangeRecord(c Change) changeRecord {
 		}
 	}
 	for _, e := range c.Expect {
-		expectation := expectationRecord{Values: map[string]json.RawMessage{}}
-		if e.Login != (Login{}) {
-			login := loginRecord(e.Login)
-			expectation.Login = &login
-		}
+		expectation := expectationRecord{Login: loginRecord(e.Login), Values: map[string]json.RawMessage{}}
 		for keyword, argument := range e.Values {
 			expectation.Values[string(keyword)] = argumentJSON(argument)
 		}
