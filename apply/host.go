@@ -6,9 +6,7 @@ package apply
 
 import (
 	"context"
-	"errors"
 	"io/fs"
-	"time"
 	"time"
 
 	"github.com/sshform/sshform/plan"
@@ -145,35 +143,4 @@ func (e *LoginError) Unwrap() error { return e.Err }
 // slash; a last component that does not exist is no error.
 type RealPather interface {
 	RealPath(name string) (string, error)
-}
-
-// A Rehearser logs in through a program on the host instead of through its
-// port. Hosts that are reached by SSH are Rehearsers.
-type Rehearser interface {
-	// Rehearse runs the step in a shell of its own, whose standard input and
-	// output are a new SSH transport: its last act is an `sshd -i`. It makes a
-	// full login through it, with the credential and the host key that opened
-	// this connection, and returns nil when the login succeeded.
-	Rehearse(ctx context.Context, step Step) error
-}
-
-// An InsideDialer logs in to the host's own listener from within, through this
-// connection. It tells a lock-out from a network that is cut.
-type InsideDialer interface {
-	// LoginInside makes one login to address ("127.0.0.1:22") as the host sees
-	// it. ErrNoForwarding means that the host does not let us try.
-	LoginInside(ctx context.Context, address string) error
-}
-
-// ErrNoForwarding says that a host refuses to forward a connection to itself,
-// so that a login from within proves nothing either way.
-var ErrNoForwarding = errors.New("the host does not forward connections")
-
-// A Prober waits for the server's own signs of life.
-type Prober interface {
-	// Probe makes a connection of its own, opens a session, stays silent and
-	// returns the time between n+1 consecutive events: the login, and each
-	// keepalive request that sshd sends after it. It ends with what it has
-	// when ctx does.
-	Probe(ctx context.Context, n int) ([]time.Duration, error)
 }
