@@ -1,0 +1,332 @@
+package apply
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/sshform/sshform/plan"
+	"github.com/sshform/sshform/schema"
+)
+
+// Limits on what is read from one host; everything a host says is hostile.
+const (
+	maxRounds     = 24 // of asking: 16 levels of Include and what follows from them
+	maxFiles      = 1000
+	maxNames      = 10000
+	maxFileSize   = 1 << 20
+	filesTogether = 16 // in flight on one connection
+)
+
+// DefaultParallelism is how many hosts are worked on at a time.
+const DefaultParallelism = 32
+
+// ObserveOptions are what Observe needs besides the configuration.
+type ObserveOptions struct {
+	Dialer Dialer
+	// Asks names what is still wanted about a host: plan.Asks.
+	Asks func([]schema.Target, *plan.Observed) plan.Asking
+	// Parallelism is how many hosts are read at a time; 0 is DefaultParallelism.
+	Parallelism int
+	// Events is told of each host; nil tells nobody. It is called from several
+	// goroutines, one call at a time.
+	Events func(Event)
+}
+
+// Observe reads every host of the configuration, several at a time, and yields
+// each as soon as it is read. A host that cannot be read is yielded with Step
+// and Err. When the loop ends early or ctx is cancelled, what is in flight is
+// ended and waited for.
+func Observe(ctx context.Context, cfg *schema.Config, opts ObserveOptions) iter.Seq[*plan.Observed] {
+	return func(yield func(*plan.Observed) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		events := serialised(opts.Events)
+		done := make(chan *plan.Observed)
+		go func() {
+			defer close(done)
+			var group errgroup.Group
+			group.SetLimit(cmp.Or(opts.Parallelism, DefaultParallelism))
+			for _, targets := range byHost(cfg.Targets) {
+				group.Go(func() error {
+					done <- observeHost(ctx, targets, opts, events)
+					return nil
+				})
+			}
+			group.Wait()
+		}()
+		stopped := false
+		for o := range done {
+			if !stopped && !yield(o) {
+				stopped = true
+				cancel()
+			}
+		}
+	}
+}
+
+// byHost splits targets, which are sorted by host, into those of each host.
+func byHost(targets []schema.Target) [][]schema.Target {
+	var hosts [][]schema.Target
+	for start := 0; start < len(targets); {
+		end := start + 1
+		for end < len(targets) && targets[end].Host.Name == targets[start].Host.Name {
+			end++
+		}
+		hosts = append(hosts, targets[start:end])
+		start = end
+	}
+	return hosts
+}
+
+// serialised makes calls of f one at a time; nil becomes a func that does
+// nothing.
+func serialised(f func(Event)) func(Event) {
+	if f == nil {
+		return func(Event) {}
+	}
+	var mu sync.Mutex
+	return func(e Event) {
+		mu.Lock()
+		defer mu.Unlock()
+		f(e)
+	}
+}
+
+func observeHost(ctx context.Context, targets []schema.Target, opts ObserveOptions, events func(Event)) *plan.Observed {
+	began := time.Now()
+	event := Event{Kind: RefreshStarted, Time: began, Host: targets[0].Host.Name}
+	for _, t := range targets {
+		event.Addresses = append(event.Addresses, t.Address)
+	}
+	events(event)
+	o, step, err := read(ctx, targets, opts)
+	event.Kind, event.Time, event.Elapsed = RefreshCompleted, time.Now(), time.Since(began)
+	if err != nil {
+		event.Kind, event.Step, event.Err = RefreshErrored, step, err
+		o = &plan.Observed{Host: event.Host, Step: string(step), Err: err.Error()}
+	}
+	events(event)
+	return o
+}
+
+// reachOf returns how a host is reached. Its blocks must agree: one host is
+// one connection.
+func reachOf(targets []schema.Target) (Reach, error) {
+	t := targets[0]
+	for _, other := range targets[1:] {
+		if other.Connection != t.Connection || other.Fallback != t.Fallback {
+			return Reach{}, fmt.Errorf("%s and %s reach the host in different ways; declare the connection on the host instead", t.Address, other.Address)
+		}
+	}
+	return Reach{Host: t.Host.Name, Connection: t.Connection, Fallback: t.Fallback}, nil
+}
+
+// read reads one host. The step is StepConnect, or StepCheck for what came
+// after.
+func read(ctx context.Context, targets []schema.Target, opts ObserveOptions) (*plan.Observed, StepName, error) {
+	reach, err := reachOf(targets)
+	if err != nil {
+		return nil, StepConnect, err
+	}
+	host, err := opts.Dialer.Dial(ctx, reach)
+	if err != nil {
+		return nil, StepConnect, err
+	}
+	defer host.Close()
+	facts := host.Facts()
+	r := reader{
+		host: host, targets: targets, asks: opts.Asks,
+		seen: &plan.Observed{
+			Host: reach.Host, Connection: facts.Connection, Release: facts.Release,
+			Files: map[string]plan.File{}, Folders: map[string]plan.Folder{},
+			Answers: map[plan.Login]plan.Answer{},
+		},
+	}
+	if err := r.read(ctx); err != nil {
+		return nil, StepCheck, err
+	}
+	return r.seen, "", nil
+}
+
+// A reader reads one host.
+type reader struct {
+	host    Host
+	targets []schema.Target
+	asks    func([]schema.Target, *plan.Observed) plan.Asking
+	seen    *plan.Observed
+
+	fsys     fs.FS
+	shell    Shell
+	machine  machine
+	listener listener
+}
+
+func (r *reader) read(ctx context.Context) error {
+	if err := r.open(ctx); err != nil {
+		return err
+	}
+	defer r.shell.Close()
+	early := r.early()
+	together, inner := errgroup.WithContext(ctx)
+	together.Go(func() error { return r.look(inner) })
+	files, folders := map[string]plan.File{}, map[string]plan.Folder{}
+	together.Go(func() error { return readPaths(inner, r.fsys, early, files, folders) })
+	if err := together.Wait(); err != nil {
+		return err
+	}
+	maps.Copy(r.seen.Files, files)
+	maps.Copy(r.seen.Folders, folders)
+	for range maxRounds {
+		asking := r.asks(r.targets, r.seen)
+		if asking.Empty() {
+			return r.freshness(ctx)
+		}
+		if err := r.fetch(ctx, asking); err != nil {
+			return err
+		}
+	}
+	return errors.New("the configuration includes itself over and over")
+}
+
+// open opens the file channel and the shell at the same time.
+func (r *reader) open(ctx context.Context) error {
+	var err error
+	r.fsys, r.shell, err = openBoth(ctx, r.host)
+	return err
+}
+
+func openBoth(ctx context.Context, host Host) (fsys fs.FS, shell Shell, err error) {
+	together, inner := errgroup.WithContext(ctx)
+	together.Go(func() (err error) { fsys, err = host.FS(inner); return })
+	together.Go(func() (err error) { shell, err = host.Shell(inner); return })
+	if err := together.Wait(); err != nil {
+		if shell != nil {
+			shell.Close()
+		}
+		return nil, nil, err
+	}
+	return fsys, shell, nil
+}
+
+// early returns the files that are wanted before anything is known: they
+// travel while the shell looks around.
+func (r *reader) early() plan.Asking {
+	for _, t := range r.targets {
+		if t.Side() == schema.Client || strings.HasPrefix(t.File.Path, "~") {
+			return plan.Asking{} // the home folder has to be known first
+		}
+	}
+	asking := r.asks(r.targets, r.seen)
+	asking.Logins = nil
+	return asking
+}
+
+// look fills in what the shell tells about the machine and its sshd.
+func (r *reader) look(ctx context.Context) error {
+	scope := "session"
+	if r.seen.Connection.Type == schema.Local {
+		scope = "machine"
+	}
+	m, err := lookAround(ctx, r.shell, scope)
+	if err != nil {
+		return err
+	}
+	r.machine = m
+	r.seen.OS, r.seen.Home, r.seen.User, r.seen.UID = m.system, m.home, m.user, m.uid
+	if err := r.chooseListener(); err != nil {
+		return err
+	}
+	r.seen.Listener = r.listener.Listener
+	return nil
+}
+
+// chooseListener finds the sshd that shall take the change of the host's
+// server blocks (rules 1 and 2 of the transaction). Without such blocks there
+// is none to find.
+func (r *reader) chooseListener() error {
+	i := slices.IndexFunc(r.targets, func(t schema.Target) bool { return t.Side() == schema.Server })
+	if i < 0 {
+		return nil
+	}
+	t := r.targets[i]
+	file := cmp.Or(t.File.Path, "/etc/ssh/sshd_config")
+	l, found := r.machine.pick(file)
+	if !found {
+		r.seen.Mute = r.mute()
+		return nil
+	}
+	byHand := t.Reload == string(plan.ReloadByHand)
+	if byHand && l.ConfigFile != file {
+		// The file is nobody's yet: judge it with the program that is here.
+		l = listener{Listener: plan.Listener{Path: cmp.Or(l.Path, r.machine.sshd), Args: []string{"-f", file}, ConfigFile: file}}
+	}
+	switch {
+	case l.doubt != "":
+		return errors.New(l.doubt)
+	case l.deleted:
+		return upgraded(l)
+	case !path.IsAbs(l.Path):
+		r.seen.Mute = "the program of the running sshd cannot be seen"
+	}
+	if byHand {
+		l.Reload, l.Unit = plan.ReloadByHand, ""
+	}
+	r.listener = l
+	return nil
+}
+
+func (r *reader) mute() string {
+	if r.machine.sshd == "" {
+		return "there is no sshd on this host"
+	}
+	return ""
+}
+
+func upgraded(l listener) error {
+	return fmt.Errorf("the package of %s was upgraded while sshd (pid %d) runs the old program; restart sshd first", l.Path, l.PID)
+}
+
+// fetch gets everything asked, files and answers at the same time.
+func (r *reader) fetch(ctx context.Context, asking plan.Asking) error {
+	if len(r.seen.Files)+len(asking.Files) > maxFiles {
+		return fmt.Errorf("the configuration has more than %d files", maxFiles)
+	}
+	together, inner := errgroup.WithContext(ctx)
+	together.Go(func() error { return readPaths(inner, r.fsys, asking, r.seen.Files, r.seen.Folders) })
+	answers := map[plan.Login]plan.Answer{}
+	together.Go(func() error { return r.answer(inner, asking.Logins, answers) })
+	if err := together.Wait(); err != nil {
+		return err
+	}
+	maps.Copy(r.seen.Answers, answers)
+	return nil
+}
+
+// answer asks the programs of the host.
+func (r *reader) answer(ctx context.Context, logins []plan.Login, answers map[plan.Login]plan.Answer) error {
+	for q, logins := range questions(logins, r.machine, r.listener) {
+		if err := q.ask(ctx, r.shell, logins, answers); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func inHome(home, file string) string {
+	if rest, found := strings.CutPrefix(file, "~/"); found {
+		return path.Join(home, rest)
+	}
+	return file
+}

@@ -1,0 +1,69 @@
+# Asks sshd or ssh what is in force for each of some logins.
+#
+#   $1  mark that frames the answers
+#   $2  -T for sshd, -G for ssh
+#   $3  the program, $4 the number of its options, which follow
+#   …   one word for each login: the argument of -C, empty for none; for ssh
+#       the destination
+#
+# For each login: its output, "MARK err", its messages, "MARK end STATUS".
+
+LC_ALL=C
+PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin:$PATH
+export LC_ALL PATH
+
+mark=$1 mode=$2 program=$3 count=$4
+shift 4
+
+made=
+restore_folder() {
+	[ -z "$made" ] || rmdir "$made"
+}
+trap restore_folder EXIT
+
+# run LOGIN OPTION…
+run() {
+	login=$1
+	shift
+	case $mode in
+	-G) "$program" "$@" -G -- "$login" </dev/null ;;
+	*)
+		if [ -n "$login" ]; then
+			"$program" "$@" -T -C "$login" </dev/null
+		else
+			"$program" "$@" -T </dev/null
+		fi
+		;;
+	esac
+}
+
+# ask LOGIN OPTION…: the output passes through, the messages are kept.
+ask() {
+	{ messages=$(run "$@" 2>&1 >&3 3>&-) && status=0 || status=$?; } 3>&1
+	case $messages in
+	*'Missing privilege separation directory: '*)
+		# On some systems it exists only while a daemon runs (sshd.c).
+		folder=${messages##*Missing privilege separation directory: }
+		if [ -z "$made" ] && [ "$(id -u)" = 0 ] && mkdir -m 755 "$folder"; then
+			made=$folder
+			ask "$@"
+			return
+		fi
+		;;
+	esac
+	printf '\n%s err\n%s\n%s end %s\n' "$mark" "$messages" "$mark" "$status"
+}
+
+# The words after the options are the logins; "$options" names the options by
+# number, so that eval sees no value.
+options=
+number=1
+while [ "$number" -le "$count" ]; do
+	options="$options \"\${$number}\""
+	number=$((number + 1))
+done
+while [ "$number" -le "$#" ]; do
+	eval "ask \"\${$number}\" $options"
+	number=$((number + 1))
+done
+exit 0
