@@ -143,6 +143,9 @@ type Connection struct {
 	IdentityFile    string
 	CertificateFile string
 	KnownHostsFile  string
+	// HostKeyAlias is the name under which known_hosts is asked, if the
+	// person's ssh configuration gives another than Address.
+	HostKeyAlias    string
 	HostKeyChecking string
 	ConnectTimeout  time.Duration
 	// Machine binds a local plan to the machine and user it was made for.
