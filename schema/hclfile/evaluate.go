@@ -1,0 +1,232 @@
+package hclfile
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/sshform/sshform/schema"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/function"
+	ctyjson "github.com/zclconf/go-cty/cty/json"
+)
+
+// Planned returns the argument that will be in force for a keyword at an
+// address once the plan is applied; false where that is not known.
+type Planned func(schema.Address, schema.Keyword) (schema.Argument, bool)
+
+// Liveness returns what the values of a server and a client mean for each
+// other, as a JSON object. It is the function liveness of the language.
+type Liveness func(server, client schema.Address) ([]byte, error)
+
+// A Status is what became of a check.
+type Status string
+
+// The statuses.
+const (
+	Passed  Status = "pass"
+	Failed  Status = "fail"
+	Errored Status = "error" // it could not be evaluated
+)
+
+// A Check is a check block and what became of it.
+type Check struct {
+	Name     string
+	Status   Status
+	Messages []string // of the assertions that failed
+	Range    schema.Range
+}
+
+// An Output is an output block and its value.
+type Output struct {
+	Name        string
+	Description string
+	Sensitive   bool
+	// JSON is the value, Type its type in JSON, and Text the value as an
+	// expression. All are empty where the output is sensitive.
+	JSON, Type []byte
+	Text       string
+	// Raw is the value where it is a string, a number or a bool; else HasRaw is
+	// false.
+	Raw    string
+	HasRaw bool
+	Range  schema.Range
+}
+
+// An Evaluation is what check and output blocks came to.
+type Evaluation struct {
+	Checks  []Check
+	Outputs []Output
+}
+
+// Evaluate evaluates check and output blocks with the values of a plan. Either
+// function may be nil: then the declared values count, and liveness is not
+// known. The configuration must have been loaded without errors.
+func (c *Configuration) Evaluate(planned Planned, liveness Liveness) (Evaluation, schema.Diagnostics) {
+	l := c.l.replanned(planned, liveness)
+	var e Evaluation
+	for _, b := range l.all("check") {
+		e.Checks = append(e.Checks, l.evaluateCheck(b))
+	}
+	for _, b := range l.all("output") {
+		if output, ok := l.evaluateOutput(b); ok {
+			e.Outputs = append(e.Outputs, output)
+		}
+	}
+	return e, l.diagnostics()
+}
+
+// replanned returns a loader in which server and client blocks have the values
+// of a plan, and all that refers to them is evaluated anew.
+func (l *loader) replanned(planned Planned, liveness Liveness) *loader {
+	again := *l
+	again.reporter = newReporter()
+	again.files = l.files
+	again.planned = planned
+	again.contexts = map[hcl.Expression]seen{}
+	again.nodes = make(map[node]*declared, len(l.nodes))
+	moved := map[node]bool{}
+	for n, d := range l.nodes {
+		copied := *d
+		if l.moves(n, moved) && d.state == evaluated {
+			copied.state = untouched
+		}
+		again.nodes[n] = &copied
+	}
+	if liveness != nil {
+		again.functions = withFunctions(l.functions, "liveness", again.livenessFunction(liveness))
+	}
+	return &again
+}
+
+// moves reports whether the value of a node changes with the plan.
+func (l *loader) moves(n node, known map[node]bool) bool {
+	if moved, ok := known[n]; ok {
+		return moved
+	}
+	known[n] = n.root == "server" || n.root == "client"
+	if n.root == "local" && !known[n] {
+		for _, need := range l.needsOf(n) {
+			known[n] = known[n] || l.moves(need.node, known)
+		}
+	}
+	return known[n]
+}
+
+func (l *loader) evaluateCheck(b *block) Check {
+	c := Check{Name: b.label, Status: Passed, Range: span(b.at)}
+	for _, assertion := range b.all("assert") {
+		out := l.judge(&args{l: l, b: assertion})
+		switch out.verdict {
+		case broken:
+			c.Status = Failed
+			c.Messages = append(c.Messages, out.message)
+			l.add(schema.Diagnostic{Severity: schema.Warning, Summary: "Check failed", Detail: sentence(out.message), Values: out.values}, out.at)
+		case unsure:
+			if c.Status == Passed {
+				c.Status = Errored
+			}
+		}
+	}
+	return c
+}
+
+func (l *loader) evaluateOutput(b *block) (Output, bool) {
+	a := &args{l: l, b: b}
+	o := Output{Name: b.label, Range: span(b.at)}
+	o.Description, _ = readArgument(a, "description", asText)
+	o.Sensitive, _ = a.flag("sensitive")
+	l.preconditions(a, schema.Address{Block: "output", Name: b.label})
+	argument := b.arguments["value"]
+	if argument == nil {
+		return o, false
+	}
+	value, ok := l.eval(argument.Expr, nil)
+	switch {
+	case !ok:
+		return o, false
+	case isSensitive(value) && !o.Sensitive:
+		l.wrong(argument.Expr.Range(), "Sensitive value in an output", "The value is made of a sensitive variable, and outputs are printed. Add sensitive = true to the output, or leave the variable out of it.")
+		return o, false
+	case o.Sensitive:
+		return o, true
+	case !value.IsWhollyKnown():
+		l.notYet(argument.Expr.Range())
+		return o, false
+	}
+	o.JSON, o.Text = toJSON(value), formatValue(value, 0)
+	o.Type, _ = ctyjson.MarshalType(value.Type())
+	if text, err := asText(value); err == nil && value.Type().IsPrimitiveType() {
+		o.Raw, o.HasRaw = text, true
+	}
+	return o, true
+}
+
+// unknownLiveness stands for liveness until there is a plan.
+func unknownLiveness() function.Function {
+	return livenessOf(func(server, client cty.Value) (cty.Value, error) { return cty.DynamicVal, nil })
+}
+
+func livenessOf(answer func(server, client cty.Value) (cty.Value, error)) function.Function {
+	return function.New(&function.Spec{
+		Params: []function.Parameter{
+			{Name: "server", Type: cty.DynamicPseudoType}, {Name: "client", Type: cty.DynamicPseudoType},
+		},
+		Type: func(args []cty.Value) (cty.Type, error) {
+			value, err := answer(args[0], args[1])
+			return value.Type(), err
+		},
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) { return answer(args[0], args[1]) },
+	})
+}
+
+// livenessFunction is liveness(server, client) with instances as arguments.
+func (l *loader) livenessFunction(liveness Liveness) function.Function {
+	addresses := map[string]schema.Address{}
+	for _, d := range l.nodes {
+		for _, inst := range d.instances {
+			addresses[inst.Address.String()] = inst.Address
+		}
+	}
+	address := func(v cty.Value, block string) (schema.Address, error) {
+		wrong := fmt.Errorf("must be one instance, such as %s.NAME or %s.NAME[\"KEY\"]", block, block)
+		if v.IsNull() || !v.Type().IsObjectType() || !v.Type().HasAttribute("address") {
+			return schema.Address{}, wrong
+		}
+		text := v.GetAttr("address")
+		if text.Type() != cty.String || text.IsNull() {
+			return schema.Address{}, wrong
+		}
+		a, ok := addresses[text.AsString()]
+		if !ok || a.Block != block {
+			return schema.Address{}, wrong
+		}
+		return a, nil
+	}
+	return livenessOf(func(server, client cty.Value) (cty.Value, error) {
+		s, err := address(server, "server")
+		if err != nil {
+			return cty.DynamicVal, function.NewArgError(0, err)
+		}
+		c, err := address(client, "client")
+		if err != nil {
+			return cty.DynamicVal, function.NewArgError(1, err)
+		}
+		encoded, err := liveness(s, c)
+		if err != nil {
+			return cty.DynamicVal, err
+		}
+		return fromJSON(encoded)
+	})
+}
+
+func fromJSON(encoded []byte) (cty.Value, error) {
+	if !json.Valid(encoded) {
+		return cty.DynamicVal, fmt.Errorf("the answer is not JSON")
+	}
+	kind, err := ctyjson.ImpliedType(encoded)
+	if err != nil {
+		return cty.DynamicVal, err
+	}
+	return ctyjson.Unmarshal(encoded, kind)
+}

@@ -1,0 +1,162 @@
+package hclfile
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/sshform/sshform/schema"
+)
+
+// An owned is what only one block may manage: a keyword in a scope of a file
+// on a machine.
+type owned struct {
+	machine string
+	file    string
+	scope   string
+	side    schema.Side
+	keyword schema.Keyword
+}
+
+// checkOwners reports keywords that two blocks manage for the same host. It
+// looks each setting up once, however many hosts there are.
+func (l *loader) checkOwners(targets []*instance) {
+	owners := make(map[owned]*instance, 3*len(targets))
+	for _, t := range targets {
+		o := owned{machine: machineOf(t), file: mainFile(t), scope: scopeOf(t), side: t.Side()}
+		for _, settings := range [][]schema.Setting{t.Settings, t.Unset} {
+			for _, s := range settings {
+				o.keyword = s.Keyword
+				first, taken := owners[o]
+				if !taken {
+					owners[o] = t
+					continue
+				}
+				if first != t {
+					l.twoOwners(t, first, s, o)
+				}
+			}
+		}
+	}
+}
+
+func (l *loader) twoOwners(t, first *instance, s schema.Setting, o owned) {
+	name := fmt.Sprintf("%s (%s)", s.Keyword.HCL(), s.Keyword)
+	other := first.keywordRange(s.Keyword)
+	count := "for everybody"
+	if o.scope != "" {
+		count = fmt.Sprintf("in the block %q", o.scope)
+	}
+	l.add(schema.Diagnostic{
+		Severity: schema.Error, Summary: "Setting declared twice", Address: t.Address.String(),
+		Detail: fmt.Sprintf("%s is managed here and at %s:%d by %s, both %s in %s, for example on host %s. OpenSSH uses only one value. Remove one of the two, or let the blocks have different hosts or scopes.",
+			name, other.Filename, other.Start.Line, blockName(first.Address), count, o.file, first.Host.Name),
+	}, hclRange(s.Range))
+}
+
+func blockName(a schema.Address) string { return fmt.Sprintf("%s %q", a.Block, a.Name) }
+
+// keywordRange is where the instance sets or unsets a keyword.
+func (t *instance) keywordRange(k schema.Keyword) schema.Range {
+	for _, settings := range [][]schema.Setting{t.Settings, t.Unset} {
+		for _, s := range settings {
+			if s.Keyword == k {
+				return s.Range
+			}
+		}
+	}
+	return t.Range
+}
+
+// machineOf names the machine of a target. All local hosts are one machine.
+func machineOf(t *instance) string {
+	if t.Connection.Or(t.Fallback).Type == schema.Local {
+		return "(this machine)"
+	}
+	return t.Host.Name
+}
+
+// mainFile is the main file of a target, with the default filled in. A drop-in
+// belongs to it: both are one configuration to sshd.
+func mainFile(t *instance) string {
+	switch {
+	case t.File.Path != "":
+		return t.File.Path
+	case t.Side() == schema.Server:
+		return "/etc/ssh/sshd_config"
+	}
+	return "~/.ssh/config"
+}
+
+// scopeOf makes scopes comparable: criteria are compared without case, and no
+// pattern means all.
+func scopeOf(t *instance) string {
+	if t.Side() == schema.Client {
+		if t.Scope.Patterns == "" || t.Scope.Patterns == "*" {
+			return "Host *"
+		}
+		return "Host " + t.Scope.Patterns
+	}
+	if t.Scope.Match == "" {
+		return ""
+	}
+	words := strings.Fields(t.Scope.Match)
+	for i := 0; i < len(words); i += 2 {
+		words[i] = strings.ToUpper(words[i][:1]) + strings.ToLower(words[i][1:])
+	}
+	return "Match " + strings.Join(words, " ")
+}
+
+// checkConnections reports hosts that two blocks reach in different ways.
+func (l *loader) checkConnections(targets []*instance) {
+	first := make(map[string]*instance, len(targets))
+	for _, t := range targets {
+		other, known := first[t.Host.Name]
+		if !known {
+			first[t.Host.Name] = t
+			continue
+		}
+		if t.Connection.Or(t.Fallback) == other.Connection.Or(other.Fallback) {
+			continue
+		}
+		l.add(schema.Diagnostic{
+			Severity: schema.Error, Summary: "Two ways to one host", Address: t.Address.String(),
+			Detail: fmt.Sprintf("%s and %s at %s:%d manage the same host, for example %s, but reach it differently: %s. A host is connected to once. Give both blocks the same connection, or declare it with the host.",
+				blockName(t.Address), blockName(other.Address), other.Range.Filename, other.Range.Start.Line, t.Host.Name,
+				difference(t.Connection.Or(t.Fallback), other.Connection.Or(other.Fallback))),
+		}, hclRange(t.Range))
+	}
+}
+
+// difference names the first argument in which two connections differ.
+func difference(a, b schema.Connection) string {
+	pairs := []struct {
+		name string
+		a, b any
+	}{
+		{"type", a.Type, b.Type}, {"address", a.Address, b.Address}, {"port", a.Port, b.Port}, {"user", a.User, b.User},
+		{"ssh_alias", a.SSHAlias, b.SSHAlias}, {"identity_file", a.IdentityFile, b.IdentityFile},
+		{"certificate_file", a.CertificateFile, b.CertificateFile}, {"proxy_jump", a.ProxyJump, b.ProxyJump},
+		{"known_hosts_file", a.KnownHostsFile, b.KnownHostsFile}, {"host_key_checking", a.HostKeyChecking, b.HostKeyChecking},
+		{"connect_timeout", a.ConnectTimeout, b.ConnectTimeout}, {"become", a.Become, b.Become},
+	}
+	for _, p := range pairs {
+		if p.a != p.b {
+			return fmt.Sprintf("%s is %s here and %s there", p.name, orNothing(p.a), orNothing(p.b))
+		}
+	}
+	return ""
+}
+
+func orNothing(v any) string {
+	if text := fmt.Sprint(v); text != "" && text != "0" && text != "0s" {
+		return text
+	}
+	return "not set"
+}
+
+// hclRange is the range in the vocabulary of HCL.
+func hclRange(r schema.Range) hcl.Range {
+	back := func(p schema.Pos) hcl.Pos { return hcl.Pos{Line: p.Line, Column: p.Column, Byte: p.Byte} }
+	return hcl.Range{Filename: r.Filename, Start: back(r.Start), End: back(r.End)}
+}
