@@ -61,7 +61,8 @@ func (h *Host) WriteFile(name string, content []byte, mode fs.FileMode) error {
 func (h *Host) Leftovers(ctx context.Context) ([]string, error) {
 	var found []string
 	upper := filepath.Join(h.dir, "upper")
-	for _, top := range []string{upper, h.path("/run")} {
+	// What is mounted on the host does not show among what it wrote.
+	for _, top := range []string{upper, h.path("/run"), h.path("/etc/ssh"), h.path("/var/lib/sshform")} {
 		err := filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
 			name := strings.TrimPrefix(strings.TrimPrefix(path, upper), h.path(""))
 			switch {
@@ -98,7 +99,7 @@ func (h *Host) Leftovers(ctx context.Context) ([]string, error) {
 		}
 	}
 	slices.Sort(found)
-	return found, nil
+	return slices.Compact(found), nil
 }
 
 // leftover judges a path by its name. Records of runs stay on purpose.
@@ -108,7 +109,7 @@ func leftover(path string) bool {
 		return true
 	}
 	_, ours, in := strings.Cut(path, "/sshform/")
-	return in && (strings.HasPrefix(ours, "lock") || strings.HasPrefix(base, "takeover.") || base == "armed" || base == "restoring")
+	return in && (strings.HasPrefix(ours, "lock") || strings.HasPrefix(base, "takeover.") || base == "preparing" || base == "armed" || base == "restoring")
 }
 
 func (h *Host) isSystemd() bool {

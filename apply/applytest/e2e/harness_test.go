@@ -1,0 +1,145 @@
+//go:build linux
+
+// Package e2e_test plans and applies on real hosts: every kind of the lab, and
+// every fault at every step. What it finds is printed as tables into the
+// folder SSHFORM_ARTIFACTS, where that is set.
+package e2e_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sshform/sshform/apply"
+	"github.com/sshform/sshform/apply/applytest/lab"
+	"github.com/sshform/sshform/apply/remote"
+	"github.com/sshform/sshform/plan"
+	"github.com/sshform/sshform/schema"
+)
+
+// controllerVar holds the work of a controller that runs as a process of its
+// own, so that it can be killed.
+const controllerVar = "SSHFORM_E2E_CONTROLLER"
+
+func TestMain(m *testing.M) {
+	if work := os.Getenv(controllerVar); work != "" {
+		os.Exit(controller(work))
+	}
+	os.Exit(lab.Run(m))
+}
+
+// confirmTimeout is how long the watchdogs of these tests wait: short, and long
+// enough for a confirm, which ends 15 s before.
+const confirmTimeout = 20 * time.Second
+
+// access is what a controller needs to log in.
+type access struct{ Identity, KnownHosts string }
+
+func accessTo(l *lab.Lab) access { return access{l.Identity(), l.KnownHosts()} }
+
+// dialer reaches hosts as a person with these files would.
+func (a access) dialer(password string) *remote.Dialer {
+	d := &remote.Dialer{
+		User: "root", Home: filepath.Dir(a.Identity), KnownHosts: []string{a.KnownHosts},
+		RequestTimeout: 8 * time.Second, Keepalive: 2 * time.Second,
+	}
+	if password != "" {
+		d.SudoPassword = func(context.Context, string, string) ([]byte, error) { return []byte(password), nil }
+	}
+	return d
+}
+
+// target declares what shall be in force on a host.
+func target(a access, h *lab.Host, settings ...schema.Setting) schema.Target {
+	t := schema.Target{
+		Address: schema.Address{Block: "server", Name: "lab", Key: h.Name, HasKey: true},
+		Host:    schema.Host{Name: h.Name},
+		Connection: schema.Connection{
+			Address: h.Address, Port: h.Kind.Port, User: h.Kind.User,
+			IdentityFile: a.Identity, KnownHostsFile: a.KnownHosts, ConnectTimeout: 5 * time.Second,
+		},
+		Settings: settings,
+		Verify:   schema.Verify{ConfirmTimeout: confirmTimeout},
+	}
+	if h.Kind.Sudo {
+		t.Connection.Become = "sudo"
+	}
+	if h.Jump != nil {
+		t.Connection.ProxyJump = h.Jump.Kind.User + "@" + h.Jump.Address
+	}
+	return t
+}
+
+func interval(seconds string) schema.Setting {
+	return schema.Setting{Keyword: "ClientAliveInterval", Argument: schema.Argument(seconds)}
+}
+
+// planFor observes the host and plans. The error has every diagnostic.
+func planFor(ctx context.Context, d apply.Dialer, targets ...schema.Target) (*plan.Plan, *plan.Observed, error) {
+	cfg := &schema.Config{Dir: "/", Targets: targets}
+	var seen *plan.Observed
+	observed := func(yield func(*plan.Observed) bool) {
+		for o := range apply.Observe(ctx, cfg, apply.ObserveOptions{Dialer: d, Asks: plan.Asks}) {
+			seen = o
+			if !yield(o) {
+				return
+			}
+		}
+	}
+	p, diags := plan.Build(cfg, observed, plan.BuildOptions{Tool: plan.Tool{Name: "sshform", Version: "e2e"}})
+	if diags.HasErrors() {
+		var b strings.Builder
+		for _, d := range diags {
+			fmt.Fprintf(&b, "%s: %s\n", d.Summary, d.Detail)
+		}
+		return p, seen, errors.New(b.String())
+	}
+	return p, seen, nil
+}
+
+// runPlan applies the plan to its one host.
+func runPlan(ctx context.Context, d apply.Dialer, p *plan.Plan, opts apply.RunOptions) (apply.HostReport, error) {
+	opts.Dialer, opts.Who, opts.Version = d, "e2e", "e2e"
+	report, err := apply.Run(ctx, p, opts)
+	if err != nil {
+		return apply.HostReport{}, err
+	}
+	if len(report.Hosts) != 1 {
+		return apply.HostReport{}, fmt.Errorf("got reports of %d hosts, want 1", len(report.Hosts))
+	}
+	return report.Hosts[0], nil
+}
+
+// artifact writes a table for people to keep.
+func artifact(t *testing.T, name, text string) {
+	t.Helper()
+	dir := os.Getenv("SSHFORM_ARTIFACTS")
+	if dir == "" {
+		t.Log("\n" + text)
+		return
+	}
+	if err := errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644)); err != nil {
+		t.Error(err)
+	}
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// mainFile is the file that these tests change.
+const mainFile = "/etc/ssh/sshd_config"
+
+// inForce is what sshd says on the host itself.
+func inForce(ctx context.Context, h *lab.Host, keyword string) (string, error) {
+	out, err := h.Exec(ctx, "sh", "-c", `mkdir -p /run/sshd; /usr/sbin/sshd -T | sed -n "s/^$1 //p"`, "sh", strings.ToLower(keyword))
+	return strings.TrimSpace(out), err
+}

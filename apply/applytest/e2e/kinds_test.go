@@ -1,0 +1,150 @@
+//go:build linux
+
+package e2e_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sshform/sshform/apply"
+	"github.com/sshform/sshform/apply/applytest/lab"
+)
+
+// refused are the kinds on which nothing may be changed, and a word of the
+// reason that a person is told.
+var refused = map[string]string{
+	"no-sudo":       "sudo",
+	"requiretty":    "terminal",
+	"force-command": "ForceCommand",
+	"chroot":        "shell",
+	"dropbear":      "dropbear",
+}
+
+// TestEveryKind plans, applies, plans again and puts back, on every kind of
+// host at once.
+func TestEveryKind(t *testing.T) {
+	l := lab.Open(t)
+	var names []string
+	for _, k := range lab.Kinds() {
+		if k.Name != "sid" { // its own test, since it may not be had
+			names = append(names, k.Name)
+		}
+	}
+	hosts := l.Start(names...)
+	a := accessTo(l)
+	lines := make([]string, len(hosts))
+	var wait sync.WaitGroup
+	begun := time.Now()
+	for i, h := range hosts {
+		wait.Go(func() {
+			proof, took, err := everything(t.Context(), a, h)
+			verdict := "ok"
+			if err != nil {
+				verdict = "FAIL " + strings.ReplaceAll(err.Error(), "\n", " ")
+				t.Errorf("%s: %v", h.Name, err)
+			}
+			lines[i] = fmt.Sprintf("%-14s %-46s %-8s %6.1fs  %s\n", h.Name, h.Kind.About, proof, took.Seconds(), verdict)
+		})
+	}
+	wait.Wait()
+	artifact(t, "kinds.txt", fmt.Sprintf("plan, apply, plan, restore on %d kinds of host, all at once, in %.0f s\n\n%s",
+		len(hosts), time.Since(begun).Seconds(), strings.Join(lines, "")))
+}
+
+func TestNewestRelease(t *testing.T) {
+	l := lab.Open(t)
+	h := l.Start("sid")[0]
+	if _, _, err := everything(t.Context(), accessTo(l), h); err != nil {
+		t.Error(err)
+	}
+}
+
+// everything is the life of a change. It returns the proof of the first apply
+// and how long that took.
+func everything(ctx context.Context, a access, h *lab.Host) (apply.Proof, time.Duration, error) {
+	ctx, cancel := context.WithTimeout(ctx, 4*time.Minute)
+	defer cancel()
+	d := a.dialer(h.Kind.Password)
+	defer d.Close()
+	word, mayNot := refused[h.Kind.Name]
+	var before []byte
+	if !mayNot {
+		var err error
+		if before, err = h.ReadFile(mainFile); err != nil {
+			return "", 0, err
+		}
+	}
+
+	p, seen, err := planFor(ctx, d, target(a, h, interval("45")))
+	if mayNot {
+		if err == nil || !strings.Contains(err.Error(), word) {
+			return "", 0, fmt.Errorf("plan: got %v, want a refusal that speaks of %q", err, word)
+		}
+		return "refused", 0, nothingLeft(ctx, h)
+	}
+	if err != nil {
+		return "", 0, fmt.Errorf("plan: %w", err)
+	}
+	if fresh := seen.Listener.Fresh; fresh == "stale" {
+		return "", 0, fmt.Errorf("plan: the listener of an untouched host is reported stale because of %s", seen.Listener.Pending)
+	}
+	began := time.Now()
+	report, err := runPlan(ctx, d, p, apply.RunOptions{})
+	took := time.Since(began)
+	if err != nil {
+		return "", took, fmt.Errorf("apply: %w", err)
+	}
+	if report.Outcome != apply.Changed {
+		return report.Proof, took, fmt.Errorf("apply: got %s at %s: %v, want changed", report.Outcome, report.Step, report.Err)
+	}
+	if got, err := inForce(ctx, h, "ClientAliveInterval"); err != nil || got != "45" {
+		return report.Proof, took, fmt.Errorf("after apply: got ClientAliveInterval %q (%v), want 45", got, err)
+	}
+	if err := nothingLeft(ctx, h); err != nil {
+		return report.Proof, took, err
+	}
+
+	if again, err := runPlan(ctx, d, p, apply.RunOptions{}); err != nil || again.Outcome != apply.AlreadyDone {
+		return report.Proof, took, fmt.Errorf("apply of the same plan: got %s at %s (%v, %v), want already_done", again.Outcome, again.Step, again.Err, err)
+	}
+	p2, seen, err := planFor(ctx, d, target(a, h, interval("45")))
+	if err != nil {
+		return report.Proof, took, fmt.Errorf("second plan: %w", err)
+	}
+	if p2.Hosts[0].Changed() {
+		return report.Proof, took, fmt.Errorf("second plan: got changes %+v (listener %+v), want none", p2.Hosts[0].Changes, seen.Listener)
+	}
+
+	p3, err := restorePlan(ctx, d, a, h)
+	if err != nil {
+		return report.Proof, took, fmt.Errorf("plan of restore: %w", err)
+	}
+	back, err := runPlan(ctx, d, p3, apply.RunOptions{})
+	if err != nil || back.Outcome != apply.Changed {
+		return report.Proof, took, fmt.Errorf("restore: got %s at %s (%v, %v), want changed", back.Outcome, back.Step, back.Err, err)
+	}
+	after, err := h.ReadFile(mainFile)
+	if err != nil || !bytes.Equal(before, after) {
+		return report.Proof, took, fmt.Errorf("restore: the file differs from what stood there (%v)", err)
+	}
+	return report.Proof, took, nothingLeft(ctx, h)
+}
+
+func nothingLeft(ctx context.Context, h *lab.Host) error {
+	left, err := h.Leftovers(ctx)
+	if err != nil {
+		return err
+	}
+	left = slices.DeleteFunc(left, func(s string) bool { return strings.HasPrefix(s, "unit ") && strings.Contains(s, "not-found") })
+	if len(left) > 0 {
+		return errors.New("left behind: " + strings.Join(left, ", "))
+	}
+	return nil
+}

@@ -1,0 +1,294 @@
+//go:build linux
+
+package e2e_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/sshform/sshform/apply"
+	"github.com/sshform/sshform/plan"
+)
+
+// A work is what a controller in a process of its own is to do.
+type work struct {
+	Access   access
+	Password string
+	Plan     string // path of the plan file
+	Step     apply.StepName
+	// After is how long after the step began it dies.
+	After time.Duration
+}
+
+// controller applies a plan and kills itself at a step.
+func controller(text string) int {
+	var w work
+	if err := json.Unmarshal([]byte(text), &w); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 2
+	}
+	file, err := os.Open(w.Plan)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 2
+	}
+	defer file.Close()
+	p, err := plan.Read(file)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 2
+	}
+	d := w.Access.dialer(w.Password)
+	defer d.Close()
+	report, err := runPlan(context.Background(), d, p, apply.RunOptions{Events: func(e apply.Event) {
+		if e.Kind == apply.ApplyProgressed && e.Step == w.Step {
+			syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		}
+	}})
+	fmt.Println(report.Outcome, report.Step, report.Err, err)
+	return 0
+}
+
+// try carries out the trial. The host is as its Reset leaves it, but for what
+// the row complains of.
+func (t *trial) try(ctx context.Context) row {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
+	defer cancel()
+	t.ago = time.Now()
+	r := row{kind: t.host.Kind.Name, fault: t.fault.name, step: t.step}
+	r.outcome, r.state, r.err = t.all(ctx)
+	r.took = time.Since(t.ago)
+	return r
+}
+
+func (t *trial) all(ctx context.Context) (outcome, state string, err error) {
+	if err := t.host.Reset(ctx); err != nil {
+		return "", "", fmt.Errorf("reset: %w", err)
+	}
+	if t.fault.before != nil {
+		if err := t.fault.before(ctx, t.host); err != nil {
+			return "", "", fmt.Errorf("prepare: %w", err)
+		}
+	}
+	if t.old, err = t.host.ReadFile(mainFile); err != nil {
+		return "", "", err
+	}
+	d := t.access.dialer(t.host.Kind.Password)
+	defer d.Close()
+	p, _, err := planFor(ctx, d, target(t.access, t.host, interval("45")))
+	if err != nil {
+		return "", "", fmt.Errorf("plan: %w", err)
+	}
+	if len(p.Hosts) != 1 || len(p.Hosts[0].Files) != 1 || p.Hosts[0].Files[0].Path != mainFile {
+		return "", "", fmt.Errorf("plan: got %+v, want one file of one host", p.Hosts)
+	}
+	if t.new, err = plan.Replay(t.old, p.Hosts[0].Files[0].Edits); err != nil {
+		return "", "", err
+	}
+	report, err := t.control(ctx, p)
+	if err != nil {
+		return "", "", err
+	}
+	if t.hitErr != nil {
+		return "", "", fmt.Errorf("strike: %w", t.hitErr)
+	}
+	outcome = string(report.Outcome)
+	if !t.fault.kill && !t.struck.Load() {
+		return outcome, "", fmt.Errorf("the step never began: %w", orNone(report.Err))
+	}
+	if t.fault.mend != nil {
+		if err := t.fault.mend(ctx, t.host); err != nil {
+			return outcome, "", fmt.Errorf("mend: %w", err)
+		}
+	}
+	state, err = t.judge(ctx, report)
+	if err != nil && report.Err != nil {
+		err = fmt.Errorf("%w (told: %v at %s)", err, report.Err, report.Step)
+	}
+	return outcome, state, err
+}
+
+func orNone(err error) error {
+	if err == nil {
+		return errors.New("no error was told")
+	}
+	return err
+}
+
+// control runs the controller and has the fault strike on its way.
+func (t *trial) control(ctx context.Context, p *plan.Plan) (apply.HostReport, error) {
+	if t.fault.kill {
+		return apply.HostReport{Outcome: "killed"}, t.kill(ctx, p)
+	}
+	d := t.access.dialer(t.host.Kind.Password)
+	defer d.Close()
+	opts := apply.RunOptions{Events: func(e apply.Event) {
+		if e.Kind == apply.ApplyProgressed && e.Step == t.step && t.struck.CompareAndSwap(false, true) {
+			t.hitErr = t.hit(ctx, p)
+		}
+	}}
+	if t.fault.jump != 0 {
+		opts.Now = func() time.Time {
+			if t.struck.Load() {
+				return time.Now().Add(t.fault.jump)
+			}
+			return time.Now()
+		}
+	}
+	return runPlan(ctx, d, p, opts)
+}
+
+func (t *trial) hit(ctx context.Context, p *plan.Plan) error {
+	switch {
+	case t.fault.strike != nil:
+		return t.fault.strike(ctx, t.host)
+	case t.fault.foreign != "":
+		_, err := t.host.Exec(ctx, "sh", "-c", `printf %s "$1" >> `+mainFile, "sh", t.fault.foreign)
+		return err
+	case t.fault.second:
+		d := t.access.dialer(t.host.Kind.Password)
+		defer d.Close()
+		report, err := runPlan(ctx, d, p, apply.RunOptions{})
+		t.other = &report
+		return err
+	}
+	return nil
+}
+
+// kill runs the controller as a process that dies at the step.
+func (t *trial) kill(ctx context.Context, p *plan.Plan) error {
+	dir, err := os.MkdirTemp("", "e2e")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "plan")
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	_, err = plan.Write(file, p, false)
+	if err := errors.Join(err, file.Close()); err != nil {
+		return err
+	}
+	text, err := json.Marshal(work{Access: t.access, Password: t.host.Kind.Password, Plan: path, Step: t.step})
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, "/proc/self/exe")
+	cmd.Env = append(os.Environ(), controllerVar+"="+string(text))
+	out, err := cmd.CombinedOutput()
+	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGKILL {
+		return fmt.Errorf("the step never began: %w: %s", orNone(err), out)
+	}
+	return nil
+}
+
+// judge waits until the host is settled and sees whether it is whole, in one
+// of the two states, reachable, clean, and as the controller said.
+func (t *trial) judge(ctx context.Context, report apply.HostReport) (state string, err error) {
+	if err := t.settled(ctx); err != nil {
+		return "", err
+	}
+	if err := t.host.Heal(); err != nil {
+		return "", err
+	}
+	content, err := t.host.ReadFile(mainFile)
+	if err != nil {
+		return "", err
+	}
+	foreign := []byte(t.fault.foreign)
+	body, kept := bytes.CutSuffix(content, foreign)
+	switch {
+	case bytes.Equal(body, t.old):
+		state = "old"
+	case bytes.Equal(body, t.new):
+		state = "new"
+	default:
+		return "", fmt.Errorf("the file is neither old nor new:\n%s", content)
+	}
+	if !kept {
+		return state, errors.New("somebody else's edit is lost")
+	}
+	if err := t.truth(state, report); err != nil {
+		return state, err
+	}
+	return state, t.whole(ctx, state)
+}
+
+// settled waits until nothing of the run is left on the host.
+func (t *trial) settled(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, confirmTimeout+40*time.Second)
+	defer cancel()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := nothingLeft(ctx, t.host)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+// truth compares what was told with what is.
+func (t *trial) truth(state string, report apply.HostReport) error {
+	want := "old"
+	switch report.Outcome {
+	case "killed":
+		return nil
+	case apply.Changed, apply.AlreadyDone:
+		want = "new"
+	}
+	if t.other != nil && t.other.Outcome == apply.Changed {
+		want = "new"
+	}
+	if t.other != nil {
+		switch t.other.Outcome {
+		case apply.Changed, apply.AlreadyDone, apply.Locked:
+		default:
+			return fmt.Errorf("the second controller: got %s: %v", t.other.Outcome, t.other.Err)
+		}
+	}
+	if state != want {
+		return fmt.Errorf("it was told %s, but the host has the %s file", report.Outcome, state)
+	}
+	return nil
+}
+
+// whole sees whether the host works, with a new login and its daemon on the
+// file that lies there.
+func (t *trial) whole(ctx context.Context, state string) error {
+	if out, err := t.host.Exec(ctx, "sh", "-c", "mkdir -p /run/sshd; /usr/sbin/sshd -t"); err != nil || strings.TrimSpace(out) != "" {
+		return fmt.Errorf("sshd -t: %s %w", out, err)
+	}
+	if err := t.host.Ready(); err != nil {
+		return err
+	}
+	d := t.access.dialer(t.host.Kind.Password)
+	defer d.Close()
+	p, seen, err := planFor(ctx, d, target(t.access, t.host, interval("45")))
+	if err != nil {
+		return fmt.Errorf("a new plan: %w", err)
+	}
+	if seen.Listener.Fresh == plan.Stale && t.fault.foreign == "" {
+		return fmt.Errorf("sshd has not read %s", seen.Listener.Pending)
+	}
+	if changed := p.Hosts[0].Changed(); changed != (state == "old") && t.fault.foreign == "" {
+		return fmt.Errorf("a new plan has changes: got %v in the %s state", changed, state)
+	}
+	return nil
+}
