@@ -82,12 +82,12 @@ func functions(dir string) map[string]function.Function {
 		"values":          stdlib.ValuesFunc,
 		"zipmap":          stdlib.ZipmapFunc,
 
-		"tobool":   stdlib.MakeToFunc(cty.Bool),
-		"tolist":   stdlib.MakeToFunc(cty.List(cty.DynamicPseudoType)),
-		"tomap":    stdlib.MakeToFunc(cty.Map(cty.DynamicPseudoType)),
-		"tonumber": stdlib.MakeToFunc(cty.Number),
-		"toset":    stdlib.MakeToFunc(cty.Set(cty.DynamicPseudoType)),
-		"tostring": stdlib.MakeToFunc(cty.String),
+		"tobool":   toFunction(cty.Bool),
+		"tolist":   toFunction(cty.List(cty.DynamicPseudoType)),
+		"tomap":    toFunction(cty.Map(cty.DynamicPseudoType)),
+		"tonumber": toFunction(cty.Number),
+		"toset":    toFunction(cty.Set(cty.DynamicPseudoType)),
+		"tostring": toFunction(cty.String),
 
 		"csvdecode":  stdlib.CSVDecodeFunc,
 		"jsondecode": stdlib.JSONDecodeFunc,
@@ -147,6 +147,25 @@ func quietly(err error, args []cty.Value) error {
 		return function.NewArgError(arg.Index, quiet)
 	}
 	return quiet
+}
+
+// toFunction is tostring and its like. go-cty's own marks the whole result
+// when any part of the argument is marked; this one keeps marks in their place.
+func toFunction(want cty.Type) function.Function {
+	plain := stdlib.MakeToFunc(want)
+	return function.New(&function.Spec{
+		Params: []function.Parameter{{
+			Name: "value", Type: cty.DynamicPseudoType,
+			AllowNull: true, AllowUnknown: true, AllowDynamicType: true, AllowMarked: true,
+		}},
+		Type: func(args []cty.Value) (cty.Type, error) { return plain.ReturnTypeForValues(args) },
+		Impl: func(args []cty.Value, want cty.Type) (cty.Value, error) {
+			if v, err := convert.Convert(args[0], want); err == nil {
+				return v, nil
+			}
+			return plain.Call(args) // says what is wrong in words for this
+		},
+	})
 }
 
 // affixFunction is startswith or endswith.

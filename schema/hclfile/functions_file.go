@@ -1,6 +1,7 @@
 package hclfile
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -100,7 +101,7 @@ func readInside(dir, path string) (text string, err error) {
 			return fmt.Errorf("%q cannot be read: %w", path, reason(err))
 		case len(content) > maxFile:
 			return fmt.Errorf("%q is larger than %d bytes, the most that is read", path, maxFile)
-		case !utf8.Valid(content):
+		case !utf8.Valid(content), bytes.IndexByte(content, 0) >= 0:
 			return fmt.Errorf("%q is not UTF-8 text", path)
 		}
 		text = string(content)

@@ -69,7 +69,7 @@ func regenerate(from, to string) error {
 // ask asks three times: for the value, whether it is sensitive, and its type.
 func ask(dir, expression string) (answer, error) {
 	a := answer{Expression: expression}
-	text, refused, err := console(dir, "nonsensitive(jsonencode(" + expression + "))")
+	text, refused, err := console(dir, "nonsensitive(jsonencode("+expression+"))")
 	if err != nil {
 		return a, err
 	}
@@ -88,11 +88,11 @@ func ask(dir, expression string) (answer, error) {
 		}
 		a.Value = json.RawMessage(plain)
 	}
-	if text, _, err = console(dir, "issensitive(jsonencode(" + expression + "))"); err != nil {
+	if text, _, err = console(dir, "issensitive(jsonencode("+expression+"))"); err != nil {
 		return a, err
 	}
 	a.Sensitive = text == "true"
-	a.Type, refused, err = console(dir, "type(" + expression + ")")
+	a.Type, refused, err = console(dir, "type("+expression+")")
 	if refused != "" {
 		err = errors.New(refused)
 	}
