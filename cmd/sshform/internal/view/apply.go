@@ -1,0 +1,223 @@
+package view
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/sshform/sshform/apply"
+	"github.com/sshform/sshform/plan"
+	"github.com/sshform/sshform/schema"
+)
+
+// Event prints the progress of hosts and waves.
+func (h *Human) Event(e apply.Event) {
+	switch e.Kind {
+	case apply.WaveStarted:
+		if e.Wave != nil && e.Wave.Name != "" {
+			h.print("\n%s\n", h.out.paint(strong, fmt.Sprintf("Wave %s: %s", h.line(e.Wave.Name), count(e.Wave.Hosts, "host"))))
+		}
+	case apply.WaveSoaks:
+		if e.Wave != nil {
+			h.print("Wave %s soaks for %s...\n", h.line(e.Wave.Name), e.Wave.Soak)
+		}
+	case apply.RolloutStopped:
+		if e.Stopped != nil {
+			h.print("\n%s\n", Wrap(h.line(stoppedText(*e.Stopped)), h.paper.Out.wrapWidth()))
+		}
+	case apply.FleetProgressed:
+		if e.Progress != nil {
+			h.print("Still modifying... [%s elapsed] %s\n", seconds(e.Elapsed), progressText(*e.Progress))
+		}
+	case apply.ApplyStarted, apply.ApplyCompleted, apply.ApplyErrored:
+		if !h.paper.Concise {
+			h.hostEvent(e)
+		}
+	}
+}
+
+func (h *Human) hostEvent(e apply.Event) {
+	who := h.line(whoText(e))
+	doing, finished := gerunds(e.Action)
+	switch {
+	case e.Kind == apply.ApplyStarted:
+		h.print("%s: %s...\n", who, doing)
+	case e.Kind == apply.ApplyErrored:
+		h.print("%s: %s\n", who, h.out.paint(red, fmt.Sprintf("%s at step %s after %s",
+			outcomeText(e.Outcome), e.Step, seconds(e.Elapsed))))
+	case e.Outcome == apply.AlreadyDone:
+		h.print("%s: Already as planned, after %s\n", who, seconds(e.Elapsed))
+	default:
+		h.print("%s: %s complete after %s\n", who, finished, seconds(e.Elapsed))
+	}
+}
+
+// whoText names the targets of a host event.
+func whoText(e apply.Event) string {
+	if len(e.Addresses) == 0 {
+		return e.Host
+	}
+	var names []string
+	for _, a := range e.Addresses {
+		names = append(names, a.String())
+	}
+	return strings.Join(names, ", ")
+}
+
+func gerunds(a plan.Action) (doing, finished string) {
+	switch a {
+	case plan.Create:
+		return "Creating", "Creation"
+	case plan.Remove:
+		return "Destroying", "Destruction"
+	case plan.Reload:
+		return "Reloading", "Reload"
+	}
+	return "Modifying", "Modifications"
+}
+
+func progressText(p apply.Progress) string {
+	text := fmt.Sprintf("%d of %s done", p.Done, count(p.Total, "host"))
+	if p.Failed > 0 {
+		text += fmt.Sprintf(", %d failed", p.Failed)
+	}
+	if p.Unreachable > 0 {
+		text += fmt.Sprintf(", %d unreachable", p.Unreachable)
+	}
+	if p.Remaining > 0 {
+		text += fmt.Sprintf(", about %s left", seconds(p.Remaining))
+	}
+	return text
+}
+
+func stoppedText(s apply.Stopped) string {
+	switch s.Kind {
+	case "budget":
+		return fmt.Sprintf("Stopped: %s in wave %q, and the limit is %d. Hosts that were not started are untouched.",
+			count(s.Failed, "failure"), s.Wave, s.Limit)
+	case "window":
+		return fmt.Sprintf("Stopped: the window of wave %q is closed. It opens %s. Run the same plan again then.",
+			s.Wave, s.Opens.Format("Mon 2006-01-02 15:04 MST"))
+	case "interrupt":
+		return "Stopped: interrupted. Hosts that were not started are untouched."
+	case "journal":
+		return "Stopped: the record of this run cannot be written. Hosts that were not started are untouched."
+	}
+	return "Stopped: " + s.Kind + ". Hosts that were not started are untouched."
+}
+
+// outcomeText says an outcome to people.
+func outcomeText(o apply.Outcome) string {
+	switch o {
+	case apply.Restored:
+		return "Failed, and the old state is back"
+	case apply.Unreachable:
+		return "Not reached"
+	case apply.Stale:
+		return "Refused, the plan is stale"
+	case apply.Locked:
+		return "Locked by another run"
+	case apply.Skipped:
+		return "Not started"
+	}
+	return "Failed"
+}
+
+// Report prints the closing line, and what went wrong as errors.
+func (h *Human) Report(p *plan.Plan, r *apply.Report) {
+	h.Diagnose(ReportDiagnostics(r))
+	t := applied(p, r)
+	line := fmt.Sprintf("Resources: %d added, %d changed, %d destroyed.", t.add, t.change, t.destroy)
+	if r.Succeeded() && r.Stopped == nil {
+		h.print("\n%s %s\n", h.out.paint(green, "Apply complete!"), line)
+		return
+	}
+	h.print("\n%s %s\n", h.out.paint(red, "Apply incomplete."), line)
+	h.print("Hosts: %s.\n", countsText(r.Counts()))
+	if len(r.Pending) > 0 {
+		h.print("\n%s\n", Wrap("The connections to these hosts were cut in the middle of a change. The watchdog on each "+
+			"puts the old state back by itself; look with sshform locks: "+h.line(strings.Join(r.Pending, ", ")), h.paper.Out.wrapWidth()))
+	}
+}
+
+func countsText(counts map[apply.Outcome]int) string {
+	var parts []string
+	for _, o := range apply.Outcomes() {
+		if n := counts[o]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, strings.ReplaceAll(string(o), "_", " ")))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// applied counts the instances on hosts that were changed.
+func applied(p *plan.Plan, r *apply.Report) tally {
+	changed := map[string]bool{}
+	for _, host := range r.Hosts {
+		changed[host.Host] = host.Outcome == apply.Changed
+	}
+	var t tally
+	for _, host := range p.Hosts {
+		for _, c := range host.Changes {
+			if changed[host.Host] {
+				t.count(c.Action)
+			}
+		}
+	}
+	return t
+}
+
+// ReportDiagnostics are what a report has to tell as errors and warnings.
+func ReportDiagnostics(r *apply.Report) schema.Diagnostics {
+	var ds schema.Diagnostics
+	for _, host := range r.Hosts {
+		d := schema.Diagnostic{
+			Severity: schema.Error,
+			Where:    &schema.Place{Host: host.Host, Address: host.Address, Step: string(host.Step)},
+		}
+		if len(host.Addresses) > 0 {
+			d.Address = host.Addresses[0].String()
+		}
+		for _, note := range host.Notes {
+			warning := d
+			warning.Severity, warning.Summary, warning.Detail = schema.Warning, "Change could not be judged in full", note
+			ds = append(ds, warning)
+		}
+		if host.Outcome.Succeeded() || host.Outcome == apply.Skipped {
+			continue
+		}
+		d.Summary = failureSummary(host.Outcome)
+		d.Detail = failureDetail(host)
+		ds = append(ds, d)
+	}
+	return ds
+}
+
+func failureSummary(o apply.Outcome) string {
+	switch o {
+	case apply.Restored:
+		return "Change failed and was taken back"
+	case apply.Unreachable:
+		return "Host not reached"
+	case apply.Stale:
+		return "Plan is stale"
+	case apply.Locked:
+		return "Host is locked"
+	}
+	return "Change failed"
+}
+
+func failureDetail(host apply.HostReport) string {
+	why := "No reason is known."
+	if host.Err != nil {
+		why = host.Err.Error()
+	}
+	switch host.Outcome {
+	case apply.Restored:
+		return why + "\n\nThe old files are back and were seen in force."
+	case apply.Stale:
+		return why + "\n\nNothing was changed there. Make a new plan."
+	case apply.Unreachable, apply.Locked:
+		return why + "\n\nNothing was changed there. Applying the same plan again is safe: hosts that are done answer so."
+	}
+	return why
+}

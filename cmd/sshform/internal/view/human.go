@@ -1,0 +1,166 @@
+package view
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/sshform/sshform/apply"
+	"github.com/sshform/sshform/plan"
+	"github.com/sshform/sshform/schema"
+)
+
+// A View tells what happens. Human is for people, JSON for programs, Both for
+// -json-into. A View is used by one goroutine at a time.
+type View interface {
+	// Diagnose tells mistakes and warnings.
+	Diagnose(ds schema.Diagnostics)
+	// Reading begins to read hosts.
+	Reading(r Reading)
+	// Event tells what apply.Observe and apply.Run tell.
+	Event(e apply.Event)
+	// ReadingDone ends what Reading began.
+	ReadingDone(elapsed time.Duration)
+	// Plan shows a plan.
+	Plan(s Shown)
+	// Hint tells people what they can do next. Programs are not told.
+	Hint(text string)
+	// Note tells something that is neither a mistake nor a result.
+	Note(text string)
+	// Report tells what became of a plan.
+	Report(p *plan.Plan, r *apply.Report)
+	// Outputs tells the values of output blocks.
+	Outputs(outputs []Output)
+}
+
+// Reading is what is about to be read.
+type Reading struct{ Files, Hosts int }
+
+// Shown is a plan and what is known about it beyond itself.
+type Shown struct {
+	Plan *plan.Plan
+	// ID is the plan's; empty when it was not computed.
+	ID string
+	// Read is what was read for it; zero for a plan from a file.
+	Read Reading
+	// Operation is "plan", "apply" or "drift".
+	Operation string
+	// Checks are the check blocks; failed ones are told as warnings too.
+	Checks []Check
+}
+
+// A Check is a check block and how it came out.
+type Check struct {
+	Name     string
+	Status   string // "pass", "fail" or "error"
+	Messages []string
+}
+
+// An Output is the value of an output block.
+type Output struct {
+	Name      string
+	Type      []byte // its type as JSON; may be nil
+	JSON      []byte // the value; nil when Sensitive
+	Text      string // the value as an expression; empty when Sensitive
+	Sensitive bool
+}
+
+// Human prints for people.
+type Human struct {
+	paper    Paper
+	out, err pen
+	reading  bool // a line "Reading…" is open on Out
+}
+
+// NewHuman returns a view that prints on paper.
+func NewHuman(paper Paper) *Human {
+	return &Human{paper: paper, out: newPen(paper.Out.Colour), err: newPen(paper.Err.Colour)}
+}
+
+// text makes text of any origin fit to print.
+func (h *Human) text(text string) string { return h.paper.Redact.Text(Clean(text)) }
+
+// line is text that stays on its line.
+func (h *Human) line(text string) string { return h.paper.Redact.Text(cleanLine(text)) }
+
+func (h *Human) print(format string, args ...any) {
+	h.closeLine()
+	fmt.Fprintf(h.paper.Out, format, args...)
+}
+
+// closeLine ends the open line, so that what follows begins on its own.
+func (h *Human) closeLine() {
+	if h.reading {
+		fmt.Fprintln(h.paper.Out)
+		h.reading = false
+	}
+}
+
+// Diagnose prints warnings on Out and errors on Err, equal ones once.
+func (h *Human) Diagnose(ds schema.Diagnostics) {
+	if len(ds) > 0 {
+		h.closeLine()
+	}
+	compact := h.paper.CompactWarnings && !ds.HasErrors()
+	var summaries []string
+	for _, g := range merge(ds.Sorted()) {
+		switch {
+		case g.Severity == schema.Warning && compact:
+			summaries = append(summaries, "- "+h.line(g.Summary)+timesText(len(g.others)+1))
+		case g.Severity == schema.Warning:
+			fmt.Fprint(h.paper.Out, h.diagnosticText(g, h.paper.Out, h.out))
+		default:
+			fmt.Fprint(h.paper.Err, h.diagnosticText(g, h.paper.Err, h.err))
+		}
+	}
+	if len(summaries) > 0 {
+		fmt.Fprintf(h.paper.Out, "\n%s\n\n%s\n\n%s\n", h.out.paint(yellow, "Warnings:"), strings.Join(summaries, "\n"),
+			"To see them in full, run the command without -compact-warnings.")
+	}
+}
+
+func timesText(n int) string {
+	if n == 1 {
+		return ""
+	}
+	return fmt.Sprintf(" (%s times)", thousands(n))
+}
+
+// Reading begins the line that ReadingDone ends.
+func (h *Human) Reading(r Reading) {
+	fmt.Fprintf(h.paper.Out, "Reading %s on %s...", count(r.Files, "file"), count(r.Hosts, "host"))
+	h.reading = true
+}
+
+// ReadingDone ends the line.
+func (h *Human) ReadingDone(elapsed time.Duration) {
+	if h.reading {
+		fmt.Fprintf(h.paper.Out, " done in %s\n", seconds(elapsed))
+		h.reading = false
+	}
+}
+
+// Hint prints unless a machine drives.
+func (h *Human) Hint(text string) {
+	if !h.paper.Automation {
+		h.print("\n%s\n", Wrap(h.text(text), h.paper.Out.wrapWidth()))
+	}
+}
+
+// Note prints.
+func (h *Human) Note(text string) {
+	h.print("\n%s\n", Wrap(h.text(text), h.paper.Out.wrapWidth()))
+}
+
+// count is "1 host", "4 hosts".
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// seconds is a time for people: 1s, 2m5s. Less than one is one.
+func seconds(d time.Duration) string {
+	return max(d.Round(time.Second), time.Second).String()
+}

@@ -1,0 +1,25 @@
+package view
+
+import "strings"
+
+// Outputs prints name = value lines.
+func (h *Human) Outputs(outputs []Output) {
+	if len(outputs) == 0 {
+		return
+	}
+	width := 0
+	for _, o := range outputs {
+		width = max(width, len(o.Name))
+	}
+	h.print("\n%s\n\n", h.out.paint(strong, "Outputs:"))
+	for _, o := range outputs {
+		h.print("%s%s = %s\n", h.line(o.Name), strings.Repeat(" ", width-len(o.Name)), h.text(outputText(o)))
+	}
+}
+
+func outputText(o Output) string {
+	if o.Sensitive {
+		return hidden
+	}
+	return o.Text
+}
