@@ -1,0 +1,93 @@
+// Command sshform keeps SSH sessions alive, and lets dead ones go, on purpose
+// instead of by accident: HCL files declare what the keepalive settings of
+// servers and clients shall be, plan shows the difference, apply carries
+// exactly that out.
+//
+// This package reads flags, joins the packages that know (the only place that
+// reaches both HCL and SSH connections) and turns results into exit codes. It
+// decides nothing about configuration; package view prints.
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+func main() { os.Exit(thisProcess().run()) }
+
+// run carries out one command and returns the exit code.
+func (p *program) run() int {
+	args, err := p.globals(p.args)
+	if err = errors.Join(err, p.startLog()); err != nil {
+		return p.finish(err)
+	}
+	root := p.rootCommand()
+	args, err = p.withEnvironment(root, args)
+	if err != nil {
+		return p.finish(err)
+	}
+	// Cobra puts a space between long flags and the words of completion
+	// requests alone; everything else goes through our spelling.
+	root.SetArgs(doubleDashes(args, takesValue(root)))
+	ctx, stop := p.interruptible(context.Background())
+	defer stop()
+	return p.finish(root.ExecuteContext(ctx))
+}
+
+// finish tells what is still untold and returns the exit code.
+func (p *program) finish(err error) int {
+	defer p.closeLog()
+	var code exitCode
+	switch {
+	case err == nil:
+		return int(done)
+	case errors.As(err, &code):
+		return int(code)
+	}
+	p.view().Diagnose(diagnosticsOf(err))
+	if p.detailed && p.caught != nil {
+		return int(codeOf(p.caught))
+	}
+	return int(failed)
+}
+
+// globals takes the options that stand before the command.
+func (p *program) globals(args []string) ([]string, error) {
+	for len(args) > 0 && strings.HasPrefix(args[0], "-") {
+		name, value, given := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(args[0], "-"), "-"), "=")
+		switch {
+		case name == "chdir" && given && value != "":
+			if err := os.Chdir(value); err != nil {
+				return nil, problem("Directory cannot be entered",
+					"-chdir: "+sentence(err)+" Nothing was read. Give the directory that holds the *.sshform.hcl files.")
+			}
+		case name == "chdir":
+			return nil, problem("Option without a value",
+				"-chdir takes its directory behind an equals sign: sshform -chdir=fleet plan.")
+		default:
+			return args, nil
+		}
+		args = args[1:]
+	}
+	return args, nil
+}
+
+// knows finds the command that args begin with, and how many words name it.
+func knows(root *cobra.Command, args []string) (*cobra.Command, int) {
+	found, words := root, 0
+	for words < len(args) {
+		at := slices.IndexFunc(found.Commands(), func(c *cobra.Command) bool {
+			return c.Name() == args[words] || c.HasAlias(args[words])
+		})
+		if at < 0 {
+			break
+		}
+		found, words = found.Commands()[at], words+1
+	}
+	return found, words
+}

@@ -1,0 +1,232 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/mattn/go-shellwords"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/sshform/sshform/cmd/sshform/internal/view"
+)
+
+// A program is one run of sshform: what it was started with, and what its
+// commands share.
+type program struct {
+	args   []string // without the name
+	env    environment
+	stdin  *os.File
+	stdout *os.File
+	stderr *os.File
+	now    func() time.Time
+
+	flags    sharedFlags
+	detailed bool // -detailed-exitcode
+	// caught is the signal that ended the run early, nil without one.
+	caught os.Signal
+	// signals are those that arrive; interruptible reads the first.
+	signals chan os.Signal
+	// redact takes secrets out of what is printed; it learns them while the
+	// configuration is read.
+	redact *view.Redactor
+	// source finds the text of a configuration file, once one was read.
+	source func(name string) []byte
+	// screen is made by view when the first thing is to be printed.
+	screen  view.View
+	log     *slog.Logger
+	logFile io.Closer
+	lines   *bufio.Reader // the standard input, once it is read by lines
+	asking  sync.Mutex    // one question at a time
+	// events is the file of -json-into, nil without.
+	events *os.File
+}
+
+// sharedFlags are options that several commands have.
+type sharedFlags struct {
+	noColor         bool
+	json            bool
+	jsonInto        string
+	compactWarnings bool
+	concise         bool
+	full            bool
+}
+
+// An environment answers what a variable holds; empty when it is not set.
+type environment func(name string) string
+
+func thisProcess() *program {
+	return &program{
+		args:   os.Args[1:],
+		env:    os.Getenv,
+		stdin:  os.Stdin,
+		stdout: os.Stdout,
+		stderr: os.Stderr,
+		now:    time.Now,
+		redact: &view.Redactor{},
+	}
+}
+
+// isTerminal reports whether a person is at the other end of f.
+func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
+
+// mayAsk reports whether a question may be put to a person: nobody forbade it
+// and somebody is there, or at least something answers.
+func (p *program) mayAsk(input bool) bool {
+	forbidden := slices.Contains([]string{"0", "false"}, strings.ToLower(p.env("SSHFORM_INPUT")))
+	return input && !forbidden && !p.flags.json
+}
+
+// inAutomation drops hints that only people need.
+func (p *program) inAutomation() bool { return p.env("SSHFORM_IN_AUTOMATION") != "" }
+
+// withEnvironment puts SSHFORM_CLI_ARGS and SSHFORM_CLI_ARGS_command right
+// behind the command, so that the options really typed come later and win.
+func (p *program) withEnvironment(root *cobra.Command, args []string) ([]string, error) {
+	found, words := knows(root, args)
+	if words == 0 {
+		return args, nil
+	}
+	path := strings.TrimPrefix(found.CommandPath(), root.Name()+" ")
+	own := "SSHFORM_CLI_ARGS_" + strings.NewReplacer(" ", "_", "-", "_").Replace(path)
+	var extra []string
+	for _, name := range []string{"SSHFORM_CLI_ARGS", own} {
+		split, err := shellwords.Parse(p.env(name))
+		if err != nil {
+			return nil, problem("Environment cannot be read",
+				name+" is not a list of words as a shell would read it: "+sentence(err)+" Check its quotes.")
+		}
+		extra = append(extra, split...)
+	}
+	return slices.Concat(args[:words], extra, args[words:]), nil
+}
+
+// interruptible returns a context that the first SIGINT or SIGTERM cancels.
+// Later signals stay in p.signals for the command that cares.
+func (p *program) interruptible(parent context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(parent)
+	p.signals = make(chan os.Signal, 2)
+	signal.Notify(p.signals, os.Interrupt, syscall.SIGTERM)
+	ended := make(chan struct{})
+	go func() {
+		select {
+		case s := <-p.signals:
+			p.caught = s
+			cancel(codeOf(s))
+		case <-ended:
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(p.signals)
+		close(ended)
+		cancel(nil)
+	}
+}
+
+// view returns the one place that prints.
+func (p *program) view() view.View {
+	if p.screen == nil {
+		p.screen = p.newView()
+	}
+	return p.screen
+}
+
+func (p *program) newView() view.View {
+	if p.flags.json {
+		return view.NewJSON(p.stdout, thisTool(), p.now, p.redact, p.sourceOf)
+	}
+	human := view.NewHuman(p.paper())
+	if p.events == nil {
+		return human
+	}
+	return view.Both{First: human, Second: view.NewJSON(p.events, thisTool(), p.now, p.redact, p.sourceOf)}
+}
+
+func (p *program) sourceOf(name string) []byte {
+	if p.source == nil {
+		return nil
+	}
+	return p.source(name)
+}
+
+// paper is what the human view prints on.
+func (p *program) paper() view.Paper {
+	return view.Paper{
+		Out:             p.stream(p.stdout),
+		Err:             p.stream(p.stderr),
+		Source:          p.sourceOf,
+		Redact:          p.redact,
+		CompactWarnings: p.flags.compactWarnings,
+		Concise:         p.flags.concise,
+		Full:            p.flags.full,
+		Automation:      p.inAutomation(),
+	}
+}
+
+func (p *program) stream(f *os.File) view.Stream {
+	s := view.Stream{Writer: f, Terminal: isTerminal(f)}
+	if s.Terminal {
+		s.Width, _, _ = term.GetSize(int(f.Fd()))
+	}
+	s.Colour = view.Colour(view.ColourChoice{
+		Off:        p.flags.noColor || slices.Contains(p.args, "-no-color") || slices.Contains(p.args, "--no-color"),
+		NoColor:    p.env("NO_COLOR"),
+		Term:       p.env("TERM"),
+		ForceColor: p.env("FORCE_COLOR"),
+		CliForce:   p.env("CLICOLOR_FORCE"),
+		Terminal:   s.Terminal,
+	})
+	return s
+}
+
+// startLog opens the log that SSHFORM_LOG asks for. Without it nothing is logged.
+func (p *program) startLog() error {
+	p.log = slog.New(slog.DiscardHandler)
+	level, wanted := logLevels()[strings.ToLower(p.env("SSHFORM_LOG"))]
+	if !wanted {
+		if p.env("SSHFORM_LOG") != "" {
+			return problem("Environment cannot be read", "SSHFORM_LOG is none of trace, debug, info, warn and error.")
+		}
+		return nil
+	}
+	var w io.Writer = p.stderr
+	if path := p.env("SSHFORM_LOG_PATH"); path != "" {
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		if err != nil {
+			return problem("Log cannot be written", "SSHFORM_LOG_PATH: "+sentence(err))
+		}
+		p.logFile, w = f, f
+	}
+	how := &slog.HandlerOptions{Level: level}
+	if strings.EqualFold(p.env("SSHFORM_LOG_FORMAT"), "json") {
+		p.log = slog.New(slog.NewJSONHandler(w, how))
+		return nil
+	}
+	p.log = slog.New(slog.NewTextHandler(w, how))
+	return nil
+}
+
+// levelTrace is below debug: every step of the conversation with a host.
+const levelTrace = slog.LevelDebug - 4
+
+func logLevels() map[string]slog.Level {
+	return map[string]slog.Level{
+		"trace": levelTrace, "debug": slog.LevelDebug, "info": slog.LevelInfo,
+		"warn": slog.LevelWarn, "error": slog.LevelError,
+	}
+}
+
+func (p *program) closeLog() {
+	if p.logFile != nil {
+		p.logFile.Close()
+	}
+}

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/sshform/sshform/schema/testenv"
+)
+
+// TestMain makes this test binary the command sshform for scripts.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"sshform": main})
+}
+
+// TestScript runs testdata/script/*.txtar. UPDATE_SCRIPTS=1 rewrites the
+// expected outputs that stand in the scripts.
+func TestScript(t *testing.T) {
+	runScripts(t, "testdata/script", func(*testscript.Env) {})
+}
+
+// TestRealSSHD runs testdata/sshd/*.txtar, in which sshform changes a private
+// sshd.
+func TestRealSSHD(t *testing.T) {
+	program := testenv.Program(t, "sshd")
+	testenv.Program(t, "ssh-keygen")
+	runScripts(t, "testdata/sshd", func(env *testscript.Env) {
+		env.Values[sshdKey{}] = &private{program: program}
+	})
+}
+
+func runScripts(t *testing.T, dir string, prepare func(*testscript.Env)) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 dir,
+		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") == "1",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			prepare(env)
+			return setUp(env)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"code": exitStatus,
+			"sshd": sshd,
+		},
+	})
+}
+
+// setUp gives every script a home of its own and none of the machine's
+// settings.
+func setUp(env *testscript.Env) error {
+	home := filepath.Join(env.WorkDir, "home")
+	if err := os.MkdirAll(filepath.Join(home, ".ssh"), 0o700); err != nil {
+		return err
+	}
+	env.Setenv("HOME", home)
+	env.Setenv("SSH_AUTH_SOCK", "")
+	env.Setenv("TERM", "xterm")
+	env.Setenv("TZ", "UTC")
+	return nil
+}

@@ -1,0 +1,4 @@
+package main
+
+// terminalName is the console, wherever the streams lead.
+const terminalName = "CONIN$"
