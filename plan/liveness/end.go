@@ -150,7 +150,7 @@ func (e end) unanswered(until Seconds) ([]Seconds, int64) {
 	if !e.asksFirst() || until == Never {
 		return nil, 0
 	}
-	count := int64((until-1)/e.wait) * e.perWait
+	count := int64(until/e.wait) * e.perWait
 	if e.drops {
 		count = min(count, e.countMax)
 	}

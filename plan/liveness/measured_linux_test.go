@@ -1,0 +1,620 @@
+package liveness_test
+
+import (
+	"fmt"
+	"math"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/sshform/sshform/plan/liveness"
+	"github.com/sshform/sshform/schema"
+	"github.com/sshform/sshform/schema/testenv"
+)
+
+// These tests hold the model against the real programs. They wait because
+// what they measure is waiting; intervals are 1 to 3 seconds and all trials
+// run at the same time.
+//
+// A program that reads its clock in whole seconds can be a second early; a
+// loaded machine is late. Both together are less than what tells any two of
+// the predictions here apart.
+const (
+	tooEarly   = 1100 * time.Millisecond
+	tooLate    = 900 * time.Millisecond
+	steadiness = 600 * time.Millisecond // of the waits in between
+)
+
+// A trial is a pair of programs and what is done to them.
+type trial struct {
+	name string
+	// sshd is the root of a file system with another release; empty is this
+	// machine's.
+	sshd   string
+	server liveness.Server // without release
+	client liveness.Client
+	what   deed
+	// chatty sessions print twice a second.
+	chatty bool
+	// quiet is how long to watch before the deed at most; 0 is until three
+	// requests were seen, or as long as they would take.
+	quiet time.Duration
+}
+
+// A deed is how the other side is lost.
+type deed string
+
+const (
+	cut          deed = "path cut"
+	freezeClient deed = "client stopped" // SIGSTOP: its kernel still answers
+	freezeServer deed = "server stopped"
+	leave        deed = "left alone"
+)
+
+func seconds(n int) liveness.Seconds { return liveness.Seconds(n) }
+
+func alive(interval, count int) liveness.Server {
+	return liveness.Server{Interval: seconds(interval), CountMax: int64(count)}
+}
+
+func openssh(interval, count int) liveness.Client {
+	return liveness.Client{Program: liveness.OpenSSH, Interval: seconds(interval), CountMax: int64(count)}
+}
+
+func other(t *testing.T, program liveness.Program, interval int) liveness.Client {
+	c, err := liveness.ClientOf(schema.Peer{Library: string(program), Keepalive: time.Duration(interval) * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// trials are run against the sshd of this machine.
+func trials(t *testing.T) []trial {
+	return []trial{
+		{name: "server asks", server: alive(2, 1), client: openssh(0, 3), what: cut},
+		{name: "server asks, count 2", server: alive(1, 2), client: openssh(0, 3), what: cut},
+		{name: "client asks", server: alive(0, 3), client: openssh(2, 1), what: cut},
+		{name: "client asks, count 2", server: alive(0, 3), client: openssh(2, 2), what: cut},
+		{name: "server shorter", server: alive(1, 2), client: openssh(3, 1), what: cut},
+		{name: "client shorter", server: alive(2, 1), client: openssh(3, 1), what: cut},
+		{name: "nobody asks", server: alive(0, 3), client: openssh(0, 3), what: cut, quiet: 2 * time.Second},
+		{name: "server count 0", server: alive(1, 0), client: openssh(0, 3), what: cut},
+		{name: "client count 0", server: alive(0, 3), client: openssh(3, 0), what: leave, quiet: time.Millisecond},
+		{name: "client count 0, server shorter", server: alive(1, 2), client: openssh(3, 0), what: cut},
+		{name: "client hangs", server: alive(1, 2), client: openssh(0, 3), what: freezeClient},
+		{name: "client of a busy session hangs", server: alive(1, 1), client: openssh(0, 3), what: freezeClient, chatty: true, quiet: time.Second},
+		{name: "server hangs", server: alive(0, 3), client: openssh(2, 2), what: freezeServer},
+		{name: "ChannelTimeout session:*", server: withChannels(alive(1, 3), "session:*=3"), client: openssh(0, 3), what: leave, quiet: time.Millisecond},
+		{name: "ChannelTimeout session", server: withChannels(alive(1, 3), "session=3"), client: openssh(0, 3), what: leave, quiet: time.Millisecond},
+		{name: "paramiko", server: alive(2, 1), client: other(t, liveness.Paramiko, 0), what: cut},
+		{name: "paramiko, keepalive", server: alive(2, 1), client: other(t, liveness.Paramiko, 3), what: cut},
+		{name: "paramiko alone", server: alive(0, 3), client: other(t, liveness.Paramiko, 2), what: cut},
+		{name: "Go", server: alive(2, 1), client: other(t, liveness.Go, 0), what: cut},
+		{name: "Go, keepalive", server: alive(0, 3), client: other(t, liveness.Go, 2), what: cut},
+		{name: "Go, TCP keepalive only", server: alive(0, 3), client: other(t, liveness.Go, 0), what: leave, quiet: 17 * time.Second},
+		{name: "asyncssh", server: alive(2, 1), client: other(t, liveness.AsyncSSH, 0), what: cut},
+		{name: "asyncssh, keepalive", server: alive(0, 3), client: other(t, liveness.AsyncSSH, 2), what: cut},
+		{name: "dbclient", server: alive(2, 1), client: other(t, liveness.Dropbear, 0), what: cut},
+		{name: "dbclient, keepalive", server: alive(0, 3), client: other(t, liveness.Dropbear, 2), what: cut},
+		{name: "plink", server: alive(2, 1), client: other(t, liveness.PuTTY, 0), what: cut},
+		{name: "plink, keepalive", server: alive(2, 1), client: other(t, liveness.PuTTY, 3), what: cut},
+		{name: "plink alone", server: alive(0, 3), client: other(t, liveness.PuTTY, 2), what: cut},
+	}
+}
+
+func withChannels(s liveness.Server, argument schema.Argument) liveness.Server {
+	s.ChannelTimeout = argument
+	return s
+}
+
+// releaseTrials are run against the sshd of every other release at hand.
+func releaseTrials(root string) []trial {
+	return []trial{
+		{name: "server asks", sshd: root, server: alive(2, 1), client: openssh(0, 3), what: cut},
+		{name: "server asks, count 2", sshd: root, server: alive(1, 2), client: openssh(0, 3), what: cut},
+		{name: "client shorter", sshd: root, server: alive(2, 1), client: openssh(3, 1), what: cut},
+		{name: "server count 0", sshd: root, server: alive(1, 0), client: openssh(0, 3), what: cut},
+		{name: "client hangs", sshd: root, server: alive(1, 2), client: openssh(0, 3), what: freezeClient},
+		{name: "client of a busy session hangs", sshd: root, server: alive(1, 1), client: openssh(0, 3), what: freezeClient, chatty: true, quiet: time.Second},
+	}
+}
+
+// roots are file systems with an sshd of another release, from
+// SSHFORM_TEST_SSHD_ROOTS, separated by colons. Each holds /usr/sbin/sshd and
+// its libraries, such as the image of a Debian suite. They are not written to.
+func roots() []string {
+	return filepath.SplitList(os.Getenv("SSHFORM_TEST_SSHD_ROOTS"))
+}
+
+func TestPredictionsAgainstRealPrograms(t *testing.T) {
+	testenv.Root(t)
+	testenv.Program(t, "sshd")
+	l := newLab(t, "lv")
+	all := trials(t)
+	for _, root := range roots() {
+		all = append(all, releaseTrials(root)...)
+	}
+	results := make([]result, len(all))
+	// All at once, whatever -parallel says: they only wait.
+	var running sync.WaitGroup
+	for i, tr := range all {
+		running.Go(func() {
+			t.Run(tr.name, func(t *testing.T) { results[i] = l.measure(t, tr) })
+		})
+	}
+	running.Wait()
+	publish(t, "liveness-measured.md", table(results))
+}
+
+// The kernel of a server on a dead path gives up before a long count is
+// reached: here after three retransmissions instead of fifteen.
+func TestTCPGivesUpBeforeALongCount(t *testing.T) {
+	testenv.Root(t)
+	testenv.Program(t, "sshd")
+	l := newLab(t, "tcp")
+	run(t, "ip", "netns", "exec", l.server, "sysctl", "-qw", "net.ipv4.tcp_retries2=3")
+	addr := l.address(t)
+	server := alive(2, 20)
+	sshd := l.sshd(t, trial{server: server}, addr)
+	client := start(t, l.command(t, openssh(0, 3), addr, "echo up; exec sleep 600"))
+	if _, up := client.says(time.Now().Add(20*time.Second), "up"); !up {
+		t.Fatalf("no session:\n%s%s", client.output(), sshd.output())
+	}
+	dead := l.cut(t, addr)
+	gone, hungUp := sshd.says(dead.Add(30*time.Second), "Read error", "Timeout, client not responding")
+	if !hungUp || !strings.Contains(gone.text, "Connection timed out") {
+		t.Fatalf("got %q, want the kernel to give up before 20 requests are counted\n%s", gone.text, sshd.output())
+	}
+}
+
+// A result is a trial, its prediction, and what was seen.
+type result struct {
+	trial
+	release    schema.Release
+	prediction liveness.Prediction
+	// asker and gap are of the quiet path; an empty asker is nobody.
+	asker liveness.Prober
+	gap   time.Duration
+	// server and client are when each side gave up, from the last data it
+	// received; negative is not within patience.
+	server, client time.Duration
+	patience       time.Duration
+}
+
+const unseen = time.Duration(-1)
+
+func (l *lab) measure(t *testing.T, tr trial) result {
+	addr := l.address(t)
+	r := result{trial: tr, release: sshdRelease(t, tr.sshd)}
+	r.trial.server.Release = r.release
+	r.prediction = liveness.Predict(liveness.Pair{Server: r.trial.server, Client: tr.client})
+	sshd := l.sshd(t, tr, addr)
+	remote := "echo up; exec sleep 600"
+	if tr.chatty {
+		remote = "echo up; while echo busy; do sleep 0.3; done"
+	}
+	client := start(t, l.command(t, tr.client, addr, remote))
+	up, isUp := client.says(time.Now().Add(60*time.Second), "up")
+	if !isUp || t.Failed() {
+		t.Fatalf("no session:\n%s\n%s", client.output(), sshd.output())
+	}
+	l.watchQuiet(&r, addr, up.at)
+	l.lose(t, &r, addr, up.at, sshd, client)
+	r.check(t)
+	if t.Failed() {
+		for _, p := range l.capture.of(addr) {
+			t.Logf("%6.2f s: from server %v, seen there %v, %d bytes, keepalive %v", p.at.Sub(up.at).Seconds(), p.fromServer, p.seenByServer, p.payload, p.keepalive)
+		}
+		t.Logf("sshd said:\n%s\nclient said:\n%s", sshd.output(), client.output())
+	}
+	return r
+}
+
+// watchQuiet sees who asks, and how often the wire carries something. The first
+// request is left out: the wait before it began while the session started.
+func (l *lab) watchQuiet(r *result, addr netip.Addr, up time.Time) {
+	patience, rounds := r.quiet, 3
+	if patience == 0 {
+		patience = 3*toDuration(r.prediction.Gap) + 3*time.Second
+	}
+	packets := l.capture.watch(addr, up.Add(patience), func(seen []packet) bool {
+		return len(exchanges(seen, up)) >= rounds
+	})
+	seen := exchanges(packets, up)
+	if len(seen) == 0 || r.chatty {
+		return
+	}
+	if len(seen) == 1 {
+		r.gap = seen[0].at.Sub(up)
+	} else {
+		r.gap = seen[len(seen)-1].at.Sub(seen[0].at) / time.Duration(len(seen)-1)
+		seen = seen[1:]
+	}
+	r.asker = asker(seen)
+}
+
+// asker is who sent these packets; empty is the kernels only.
+func asker(seen []packet) liveness.Prober {
+	var server, client bool
+	for _, p := range seen {
+		server = server || p.fromServer && !p.keepalive
+		client = client || !p.fromServer && !p.keepalive
+	}
+	switch {
+	case server && client:
+		return liveness.BothProbe
+	case server:
+		return liveness.ServerProbes
+	case client:
+		return liveness.ClientProbes
+	}
+	return ""
+}
+
+// exchanges returns the packets that break a silence, at whichever wire they
+// were seen first.
+func exchanges(packets []packet, up time.Time) []packet {
+	var found []packet
+	last := up.Add(100 * time.Millisecond)
+	for _, p := range packets {
+		if p.at.Sub(last) > 500*time.Millisecond {
+			found = append(found, p)
+		}
+		if p.at.After(last) {
+			last = p.at
+		}
+	}
+	return found
+}
+
+// lose does the deed and waits for both sides to give up.
+func (l *lab) lose(t *testing.T, r *result, addr netip.Addr, up time.Time, sshd, client *process) {
+	lost := time.Now()
+	switch r.what {
+	case cut:
+		lost = l.cut(t, addr)
+	case freezeClient:
+		freeze(t, client.cmd.Process.Pid)
+	case freezeServer:
+		freezeSessions(t, sshd)
+	case leave:
+	}
+	r.patience = l.patience(r)
+	deadline := lost.Add(r.patience)
+	r.server, r.client = unseen, unseen
+	var both sync.WaitGroup
+	both.Go(func() {
+		if gone, gaveUp := sshd.says(deadline, "Timeout, client not responding", "Read error from remote host"); gaveUp {
+			r.server = gone.at.Sub(l.heard(addr, true))
+		}
+	})
+	both.Go(func() {
+		if gone, ended := client.ends(deadline); ended {
+			// A session that is left alone was silent from its first word on.
+			last := up
+			if r.what != leave {
+				last = l.heard(addr, false)
+			}
+			r.client = gone.Sub(last)
+		}
+	})
+	both.Wait()
+}
+
+// heard is when a side received its last data.
+func (l *lab) heard(addr netip.Addr, server bool) time.Time {
+	var last time.Time
+	for _, p := range l.capture.of(addr) {
+		if p.fromServer != server && p.seenByServer == server && !p.keepalive {
+			last = p.at
+		}
+	}
+	return last
+}
+
+// patience is how long to wait for both sides: the longest prediction that can
+// be waited for, and long enough to see that the others stay.
+func (l *lab) patience(r *result) time.Duration {
+	longest := 5 * time.Second
+	for _, s := range []liveness.Seconds{r.wantServer(), r.wantClient()} {
+		if d := toDuration(s); d <= time.Minute {
+			longest = max(longest, d)
+		}
+	}
+	return longest + 3*time.Second
+}
+
+// wantServer is when the server is expected to give up, from the last data.
+func (r *result) wantServer() liveness.Seconds {
+	switch {
+	case r.what == leave, r.what == freezeServer:
+		return liveness.Never
+	case r.chatty && r.release.AtLeast(9, 2):
+		return liveness.Never
+	case r.what == freezeClient:
+		return r.prediction.Server.AfterProbes
+	}
+	return r.prediction.Server.After
+}
+
+func (r *result) wantClient() liveness.Seconds {
+	switch {
+	case r.what == leave && len(r.prediction.Closings) > 0 && r.prediction.Closings[0].Certain:
+		return r.prediction.Closings[0].After
+	case r.what == leave, r.what == freezeClient:
+		return liveness.Never
+	case r.what == freezeServer:
+		return r.prediction.Client.AfterProbes
+	}
+	return r.prediction.Client.After
+}
+
+func (r *result) check(t *testing.T) {
+	if !r.chatty && r.what != leave {
+		want := r.prediction.Prober
+		if want == liveness.NobodyProbes {
+			want = ""
+		}
+		if r.asker != want {
+			t.Errorf("who asks: got %q, want %q", r.asker, want)
+		}
+		if gap := toDuration(r.prediction.Gap); want != "" && (r.gap-gap).Abs() > steadiness {
+			t.Errorf("idle path sees traffic every: got %v, want %v", r.gap, gap)
+		}
+	}
+	if r.quiet > 10*time.Second && (r.gap-toDuration(r.prediction.Gap)).Abs() > steadiness {
+		t.Errorf("TCP keepalive: got every %v, want %v", r.gap, r.prediction.Gap)
+	}
+	r.checkSide(t, "server", r.server, r.wantServer())
+	if r.what != freezeClient {
+		r.checkSide(t, "client", r.client, r.wantClient())
+	}
+}
+
+func (r *result) checkSide(t *testing.T, side string, got time.Duration, want liveness.Seconds) {
+	switch {
+	case toDuration(want) > r.patience && got != unseen:
+		t.Errorf("%s gave up after %v, want not within %v", side, got, r.patience)
+	case toDuration(want) <= r.patience && got == unseen:
+		t.Errorf("%s did not give up within %v, want after %s", side, r.patience, want)
+	case toDuration(want) <= r.patience && !near(got, toDuration(want)):
+		t.Errorf("%s gave up after %v, want %s", side, got, want)
+	}
+}
+
+func near(got, want time.Duration) bool {
+	return got >= want-tooEarly && got <= want+tooLate
+}
+
+func toDuration(s liveness.Seconds) time.Duration {
+	if s > math.MaxInt32 {
+		return math.MaxInt64 / 4
+	}
+	return time.Duration(s) * time.Second
+}
+
+var releaseText = regexp.MustCompile(`OpenSSH_([0-9.]+(?:p[0-9]+)?(?: [^,]*)?),`)
+
+// sshdRelease asks sshd for its release. Releases without -V complain, and
+// say it too.
+func sshdRelease(t *testing.T, root string) schema.Release {
+	argv := []string{testenv.Program(t, "sshd"), "-V"}
+	if root != "" {
+		argv = []string{testenv.Program(t, "chroot"), root, "/usr/sbin/sshd", "-V"}
+	}
+	out, _ := exec.Command(argv[0], argv[1:]...).CombinedOutput()
+	m := releaseText.FindSubmatch(out)
+	if m == nil {
+		t.Fatalf("no release in the answer of %v:\n%s", argv, out)
+	}
+	release, err := schema.ParseRelease(string(m[1]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return release
+}
+
+// sshd starts a server for a trial and waits until it listens.
+func (l *lab) sshd(t *testing.T, tr trial, addr netip.Addr) *process {
+	dir := l.folder(t)
+	conf := fmt.Sprintf(`ListenAddress %s
+HostKey %s/id
+AuthorizedKeysFile %[2]s/id.pub
+StrictModes no
+UsePAM no
+PermitRootLogin yes
+PidFile none
+LogLevel VERBOSE
+MaxStartups 100
+ClientAliveInterval %d
+ClientAliveCountMax %d
+`, addr, "/run/sshform-trial", int64(tr.server.Interval), tr.server.CountMax)
+	if tr.server.ChannelTimeout != "" {
+		conf += "ChannelTimeout " + string(tr.server.ChannelTimeout) + "\n"
+	}
+	for name, text := range map[string][]byte{
+		"sshd_config": []byte(conf), "id": read(t, l.key), "id.pub": read(t, l.key+".pub"),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command(testenv.Program(t, "ip"), "netns", "exec", l.server,
+		testenv.Program(t, "unshare"), "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child",
+		"/bin/sh", "-euc", sshdScript, "sh", dir, tr.sshd, l.folder(t))
+	p := start(t, cmd)
+	if _, listens := p.says(time.Now().Add(30*time.Second), "Server listening"); !listens {
+		t.Fatalf("sshd does not listen:\n%s", p.output())
+	}
+	return p
+}
+
+// folder makes a folder for a trial. A trial's name may hold commas, which
+// mount(8) would take for options.
+func (l *lab) folder(t *testing.T) string {
+	dir, err := os.MkdirTemp(l.dir, "trial")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// sshdScript starts sshd in a mount namespace of its own: $1 is the folder
+// with its files, $2 the root of another system or empty, $3 a place for an
+// overlay over that root, which is not written to.
+const sshdScript = `
+if [ -z "$2" ]; then
+	mount -t tmpfs tmpfs /run
+	mkdir /run/sshd /run/sshform-trial
+	mount --bind "$1" /run/sshform-trial
+	exec /usr/sbin/sshd -D -e -f /run/sshform-trial/sshd_config
+fi
+mount -t tmpfs tmpfs "$3"
+mkdir "$3/upper" "$3/work" "$3/root"
+mount -t overlay overlay -o "lowerdir=$2,upperdir=$3/upper,workdir=$3/work" "$3/root"
+mount -t tmpfs tmpfs "$3/root/run"
+mkdir "$3/root/run/sshd" "$3/root/run/sshform-trial"
+mount --bind "$1" "$3/root/run/sshform-trial"
+mount --rbind /dev "$3/root/dev"
+mount -t proc proc "$3/root/proc"
+exec chroot "$3/root" /usr/sbin/sshd -D -e -f /run/sshform-trial/sshd_config
+`
+
+func read(t *testing.T, file string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// freeze stops a process that the test started. It goes by the system call:
+// kill(1) takes a negative number for something else.
+func freeze(t *testing.T, pid int) {
+	t.Helper()
+	if pid <= 1 {
+		t.Fatalf("no process to stop: %d", pid)
+	}
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatalf("stop process %d: %v", pid, err)
+	}
+}
+
+// freezeSessions stops the processes of sshd's sessions, not the listener.
+func freezeSessions(t *testing.T, sshd *process) {
+	unshare := sshd.cmd.Process.Pid
+	for _, listener := range children(t, unshare) {
+		sessions := children(t, listener)
+		if len(sessions) == 0 {
+			t.Fatal("sshd has no session to stop")
+		}
+		for _, session := range sessions {
+			freeze(t, session)
+		}
+	}
+}
+
+func children(t *testing.T, pid int) []int {
+	var pids []int
+	for _, field := range strings.Fields(string(read(t, fmt.Sprintf("/proc/%d/task/%[1]d/children", pid)))) {
+		child, err := strconv.Atoi(field)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pids = append(pids, child)
+	}
+	return pids
+}
+
+// publish keeps a text for people: in SSHFORM_ARTIFACTS, and in the log.
+func publish(t *testing.T, name, text string) {
+	t.Log("\n" + text)
+	if dir := os.Getenv("SSHFORM_ARTIFACTS"); dir != "" {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// table is what was predicted and measured, as Markdown.
+func table(results []result) string {
+	var b strings.Builder
+	b.WriteString("| server | client | what | who asks, how often: predicted | measured | server gives up: predicted | measured | client gives up: predicted | measured |\n")
+	b.WriteString("|---|---|---|---|---|---|---|---|---|\n")
+	for _, r := range results {
+		if r.release.IsZero() {
+			continue
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n",
+			r.serverWords(), r.clientWords(), r.deedWords(), r.predictedAsking(), r.measuredAsking(),
+			r.expected(r.wantServer()), r.seen(r.server),
+			r.expected(r.wantClient()), r.seen(r.client))
+	}
+	return b.String()
+}
+
+func (r *result) serverWords() string {
+	s := fmt.Sprintf("%s, %d/%d", r.release, r.trial.server.Interval, r.trial.server.CountMax)
+	if c := r.trial.server.ChannelTimeout; c != "" {
+		s += ", " + string(c)
+	}
+	return s
+}
+
+func (r *result) clientWords() string {
+	c := r.trial.client
+	if c.Program == liveness.OpenSSH {
+		return fmt.Sprintf("ssh, %d/%d", c.Interval, c.CountMax)
+	}
+	return fmt.Sprintf("%s, %d", c.Program, c.Interval)
+}
+
+func (r *result) deedWords() string {
+	if r.chatty {
+		return "busy, " + string(r.what)
+	}
+	return string(r.what)
+}
+
+func (r *result) predictedAsking() string {
+	switch {
+	case r.chatty:
+		return ""
+	case r.prediction.Gap > 3600:
+		return string(r.prediction.Prober)
+	case r.prediction.GapByTCP:
+		return "TCP keepalive, " + r.prediction.Gap.String()
+	}
+	return fmt.Sprintf("%s, %s", r.prediction.Prober, r.prediction.Gap)
+}
+
+func (r *result) measuredAsking() string {
+	switch {
+	case r.chatty:
+		return ""
+	case r.gap == 0:
+		return "nobody"
+	case r.asker == "":
+		return fmt.Sprintf("TCP keepalive, %.1f s", r.gap.Seconds())
+	}
+	return fmt.Sprintf("%s, %.1f s", r.asker, r.gap.Seconds())
+}
+
+func (r *result) expected(s liveness.Seconds) string { return s.String() }
+
+func (r *result) seen(d time.Duration) string {
+	if d == unseen {
+		return fmt.Sprintf("> %.0f s", r.patience.Seconds())
+	}
+	return fmt.Sprintf("%.1f s", d.Seconds())
+}
