@@ -125,7 +125,7 @@ func (p pen) underline(text string) string {
 	if !p.colour || text == "" {
 		return text
 	}
-	return lipgloss.NewStyle().TabWidth(lipgloss.NoTabConversion).Underline(true).Render(text)
+	return ansi.Style{}.Underline(true).Styled(text)
 }
 
 // Wrap breaks prose between words so that lines are at most width columns.
