@@ -104,9 +104,13 @@ func (b *builder) provide(name string, entry *built) error {
 	return nil
 }
 
+// buildVersion is to be raised when images are built in another way.
+const buildVersion = 1
+
 // digest changes with the definition of the image or of one below it.
 func digest(name string) string {
 	h := sha256.New()
+	fmt.Fprint(h, buildVersion)
 	for im := images[name]; ; im = images[im.over] {
 		fmt.Fprintf(h, "%q", im)
 		if im.over == "" {
@@ -124,6 +128,7 @@ func removeOthers(folder, name, path string) {
 		}
 		if lock, err := lockFolder(other); err == nil {
 			os.RemoveAll(other)
+			os.Remove(other + ".log")
 			lock.Close()
 		}
 	}
@@ -176,7 +181,7 @@ printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d; chmod 755 /usr/sbin/poli
 apt-get clean
 rm -f /usr/sbin/policy-rc.d /etc/resolv.conf /etc/hostname /etc/machine-id`,
 	}
-	if err := runBuild(s, log); err != nil {
+	if err := runBuild(name, s, log); err != nil {
 		return endOf(log.Name(), err)
 	}
 	return os.Rename(upper, path)
@@ -189,8 +194,10 @@ func debootstrap(im image, target string, log *os.File) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command("mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory",
+	cmd := exec.Command("mmdebstrap", "--mode=root", "--variant=apt", "--format=directory",
 		"--skip=cleanup/apt/lists", "--dpkgopt=force-unsafe-io",
+		"--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*",
+		"--dpkgopt=path-exclude=/usr/share/locale/*",
 		"--include="+strings.Join(strings.Fields(im.packages), ","))
 	options, err := exec.Command("apt-config", "dump").Output()
 	if err != nil {
@@ -238,12 +245,15 @@ func proxies() []string {
 	return found
 }
 
-func runBuild(s system, log *os.File) error {
-	group, err := cgroupFolder(fmt.Sprintf("build-%d", log.Fd()))
+func runBuild(name string, s system, log *os.File) error {
+	group, err := cgroupFolder("build-" + name)
 	if err != nil {
 		return err
 	}
-	defer group.Close()
+	defer func() {
+		removeCgroup(group.Name())
+		group.Close()
+	}()
 	var cmd *exec.Cmd
 	var gate *os.File
 	err = onMachineNet(func() error {

@@ -11,7 +11,7 @@ type image struct {
 }
 
 const (
-	common  = "openssh-server openssh-client sudo iproute2 procps mount acl attr "
+	common  = "passwd openssh-server openssh-client sudo iproute2 procps mount acl attr "
 	systemd = "systemd-sysv libpam-systemd dbus "
 
 	accounts = `
