@@ -16,6 +16,9 @@ type collector struct {
 	hosts  []Host
 	byName map[string]int // index in hosts
 	values int            // values taken so far
+	// besides are the digests of further files that were read.
+	besides [][]byte
+	closed  bool // members that are not known are mistakes, not variables
 }
 
 func newCollector(filename string) *collector {
@@ -266,6 +269,9 @@ func (c *collector) fromMembers(fields Fields, name string, members []member, li
 		case usual.Tags:
 			h.Tags = c.tags(m.line, h.Name, m.value)
 		default:
+			if c.closed {
+				c.add(m.line, "Unknown member of a host", "The member %s of host %s is not one of address, port, user, ssh_alias, tags and vars. Variables stand under vars. Correct it.", quote(m.name), quote(h.Name))
+			}
 			h.Vars[m.name] = m.value
 		}
 	}

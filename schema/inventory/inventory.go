@@ -154,8 +154,8 @@ func equalValues(a, b any) bool {
 type Listing struct {
 	// Hosts are sorted by name.
 	Hosts []Host
-	// SHA256 is the hex digest of the bytes read; for several files, of the
-	// digests of all, in the order of reading.
+	// SHA256 is the hex digest of the bytes read. Where further files were read
+	// (Include, group_vars), the digest of each follows the first file's bytes.
 	SHA256 string
 }
 

@@ -60,8 +60,15 @@ func (c *collector) read(r io.Reader, source Source, path string) (Listing, sche
 		c.readJSON(text, source)
 	case YAML:
 		c.readYAML(text, source)
+	case Ansible:
+		c.readAnsible(text, path)
+	case SSHConfig:
+		c.readSSHConfig(text, path)
 	default:
 		c.add(0, "Unknown kind of inventory", "There is no source of the kind %s. Use one of %s.", quote(string(source.Kind)), oneOf(kindNames()))
+	}
+	for _, more := range c.besides {
+		sum.Write(more)
 	}
 	return c.listing(hex.EncodeToString(sum.Sum(nil)))
 }
@@ -115,14 +122,4 @@ func expandHome(path string) (string, error) {
 		return "", fmt.Errorf("no home directory for %s: %w", path, err)
 	}
 	return filepath.Join(home, rest), nil
-}
-
-func external(ctx context.Context, source Source, run Run) (Listing, schema.Diagnostics) {
-	c := newCollector(source.filename())
-	if run == nil {
-		c.add(0, "Inventory programs are not allowed", "This source runs %s, and what stands in a configuration may run programs only where that was allowed. Call sshform with -allow-external if you trust this configuration.", quote(c.filename))
-		return Listing{}, c.found
-	}
-	_ = ctx
-	return Listing{}, c.found
 }
