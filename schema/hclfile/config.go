@@ -22,7 +22,7 @@ func (l *loader) config() *schema.Config {
 	}
 	l.settingsOf(c)
 	for _, n := range l.order {
-		l.valueOf(n)
+		l.settle(n)
 	}
 	c.Variables = l.variables()
 	targets := l.targets(c)

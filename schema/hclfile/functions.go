@@ -158,9 +158,11 @@ func toFunction(want cty.Type) function.Function {
 			Name: "value", Type: cty.DynamicPseudoType,
 			AllowNull: true, AllowUnknown: true, AllowDynamicType: true, AllowMarked: true,
 		}},
-		Type: func(args []cty.Value) (cty.Type, error) { return plain.ReturnTypeForValues(args) },
+		Type: func(args []cty.Value) (cty.Type, error) {
+			return plain.ReturnTypeForValues([]cty.Value{uniform(args[0])})
+		},
 		Impl: func(args []cty.Value, want cty.Type) (cty.Value, error) {
-			if v, err := convert.Convert(args[0], want); err == nil {
+			if v, err := convert.Convert(uniform(args[0]), want); err == nil {
 				return v, nil
 			}
 			return plain.Call(args) // says what is wrong in words for this

@@ -17,10 +17,11 @@ type instance struct {
 	peer *schema.Peer
 }
 
-// declaredBlock expands a server or client block into its instances.
+// declaredBlock expands a server or client block into its instances. Its value
+// is made when something refers to it.
 func (l *loader) declaredBlock(n node, d *declared) (cty.Value, bool) {
 	if d.instances != nil {
-		return l.blockValue(d), true // expanded before, now with planned values
+		return cty.NilVal, true // expanded before, now with planned values
 	}
 	before := l.errors()
 	elements, known := l.elements(d.block)
@@ -40,7 +41,7 @@ func (l *loader) declaredBlock(n node, d *declared) (cty.Value, bool) {
 	if len(d.instances) < len(elements) {
 		return cty.DynamicVal, l.opts.Offline
 	}
-	return l.blockValue(d), true
+	return cty.NilVal, true
 }
 
 // elements returns what for_each names; one nil element without for_each. It

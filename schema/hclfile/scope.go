@@ -46,9 +46,21 @@ func (d *declared) at() hcl.Range {
 	return d.block.labelAt
 }
 
-// valueOf evaluates a node, once. It reports false where a mistake was told
-// already, so that nothing that depends on it is told again.
+// valueOf returns the value of a node. It reports false where a mistake was
+// told already, so that nothing that depends on it is told again.
 func (l *loader) valueOf(n node) (cty.Value, bool) {
+	d := l.settle(n)
+	if d.state == failed {
+		return cty.DynamicVal, false
+	}
+	if d.value == cty.NilVal {
+		d.value = l.blockValue(d)
+	}
+	return d.value, true
+}
+
+// settle evaluates a node, once.
+func (l *loader) settle(n node) *declared {
 	d := l.nodes[n]
 	if d.state == untouched {
 		value, ok := l.evaluateNode(n, d)
@@ -57,10 +69,7 @@ func (l *loader) valueOf(n node) (cty.Value, bool) {
 		}
 		d.value = value
 	}
-	if d.state == failed {
-		return cty.DynamicVal, false
-	}
-	return d.value, true
+	return d
 }
 
 func (l *loader) evaluateNode(n node, d *declared) (cty.Value, bool) {
