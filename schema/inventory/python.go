@@ -248,7 +248,7 @@ func (p *pythonReader) strings() (value any, ok, isString bool) {
 		case "b", "br", "rb":
 			p.strange = true
 		default:
-			return nil, false, isString
+			return all.String(), isString, isString
 		}
 		raw := strings.Contains(prefix[:quote], "r")
 		isString = true
