@@ -2,7 +2,11 @@ package apply
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/sshform/sshform/plan"
@@ -52,10 +56,55 @@ type RefusedError struct{ Reason string }
 
 func (e *RefusedError) Error() string { return e.Reason }
 
+// NewRunID makes the id of a run: ids sort by time and are not predictable.
+func NewRunID(now time.Time) string {
+	return now.UTC().Format("20060102T150405Z") + "-" + strings.ToLower(rand.Text()[:10])
+}
+
 // Run carries out the plan: wave by wave, each host in one transaction. Hosts
 // that need nothing are not contacted. An error means that nothing was begun,
 // or that the journal could not be written; what became of hosts stands in the
-// Report.
+// Report, which is nil only if nothing was begun.
 func Run(ctx context.Context, p *plan.Plan, opts RunOptions) (*Report, error) {
-	return nil, errors.New("apply.Run: under construction, see the next commit")
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	if opts.RunID == "" {
+		opts.RunID = NewRunID(opts.Now())
+	}
+	opts.Events = serialised(opts.Events)
+	if err := refuse(p, opts); err != nil {
+		return nil, err
+	}
+	r := rollout{plan: p, opts: opts, report: &Report{
+		RunID: opts.RunID, PlanID: p.ID(), Shard: opts.Shard, Started: opts.Now(),
+	}}
+	if opts.Journal != "" {
+		journal, err := startJournal(opts.Journal, r.report, opts)
+		if err != nil {
+			return nil, err
+		}
+		r.journal = journal
+		defer journal.close()
+	}
+	err := r.run(ctx)
+	r.report.Finished = opts.Now()
+	return r.report, errors.Join(err, r.journal.end(r.report))
+}
+
+// refuse says why nothing of a plan may be carried out.
+func refuse(p *plan.Plan, opts RunOptions) error {
+	if err := plan.Verify(p); err != nil {
+		return &RefusedError{err.Error()}
+	}
+	switch {
+	case p.Errored:
+		return &RefusedError{"the plan has errors"}
+	case !p.ValidUntil.IsZero() && opts.Now().After(p.ValidUntil):
+		return &RefusedError{fmt.Sprintf("the plan expired at %s; make a new one", p.ValidUntil.UTC().Format(time.RFC3339))}
+	}
+	if opts.Wave != "" && !slices.ContainsFunc(p.Rollout.Waves, func(w plan.Wave) bool { return w.Name == opts.Wave }) {
+		return &RefusedError{fmt.Sprintf("the plan has no wave %q", opts.Wave)}
+	}
+	return plainRun(opts.RunID)
 }

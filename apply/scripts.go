@@ -18,6 +18,14 @@ var (
 	askScript string
 	//go:embed scripts/fresh.sh
 	freshScript string
+	//go:embed scripts/begin.sh
+	beginScript string
+	//go:embed scripts/unlock.sh
+	unlockScript string
+	//go:embed scripts/records.sh
+	recordsScript string
+	//go:embed scripts/transact.sh
+	transactScript string
 )
 
 // A saying is a line "key value" of a script.

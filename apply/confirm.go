@@ -1,0 +1,302 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"github.com/sshform/sshform/plan"
+	"github.com/sshform/sshform/schema"
+)
+
+// How often and how fast a new connection is tried: sshd punishes more
+// (PerSourcePenalties in sshd_config(5)).
+const (
+	redials     = 8
+	firstRedial = 200 * time.Millisecond
+)
+
+// confirm proves the change by a new connection that shares nothing with the
+// lifeline, within the time that the watchdog leaves (rules 21 and 22).
+func (t *transaction) confirm(ctx context.Context) error {
+	ctx, cancel := context.WithDeadline(ctx, t.armed.Add(t.confirmBudget()))
+	defer cancel()
+	if !t.changesServer() || t.listener.Reload == plan.ReloadByHand {
+		t.report.Proof = ProofFile
+		return t.confirmValues(ctx, t.shell)
+	}
+	fresh, err := t.redial(ctx)
+	if err != nil {
+		return t.explain(ctx, err)
+	}
+	defer fresh.Close()
+	shell, err := fresh.Shell(ctx)
+	if err != nil {
+		return err
+	}
+	defer shell.Close()
+	if err := t.confirmValues(ctx, shell); err != nil {
+		return err
+	}
+	// The reload step has seen the sign of the daemon; where sshd reads its
+	// files at each login, the login itself is the sign.
+	t.report.Proof = ProofDaemon
+	if local, err := t.loginHere(ctx); err != nil {
+		return err
+	} else if !local && t.plan.Connection.Type == schema.Local {
+		t.note("the sshd of this machine was not logged in to")
+	}
+	return t.confirmProbe(ctx, fresh)
+}
+
+// confirmBudget leaves the controller time to restore before the watchdog
+// does.
+func (t *transaction) confirmBudget() time.Duration {
+	timeout := t.confirmTimeout()
+	return max(timeout-confirmMargin, timeout/4)
+}
+
+// redial reaches the host anew, with a growing pause between the tries.
+func (t *transaction) redial(ctx context.Context) (Host, error) {
+	pauses := backoff.NewExponentialBackOff()
+	pauses.InitialInterval = firstRedial
+	tries := 0
+	host, err := backoff.Retry(ctx, func() (Host, error) {
+		tries++
+		host, err := t.lifeline.Redial(ctx)
+		return host, err
+	}, backoff.WithBackOff(pauses), backoff.WithMaxTries(redials))
+	if err != nil {
+		return nil, fmt.Errorf("no new connection in %d tries: %w", tries, err)
+	}
+	return host, nil
+}
+
+// explain says more about a new connection that failed: whether the listener
+// lets people in from inside.
+func (t *transaction) explain(ctx context.Context, err error) error {
+	tunneller, able := t.lifeline.(Tunneller)
+	if !able {
+		return err
+	}
+	// The deadline of confirm may be over; this is one try and short.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	inside := tunneller.LoginInside(ctx, "127.0.0.1", t.plan.Connection.Port)
+	var refused *LoginError
+	switch {
+	case inside == nil:
+		return fmt.Errorf("%w (sshd lets us in from the host itself: a network, a firewall or a ban for too many connections)", err)
+	case errors.As(inside, &refused):
+		return fmt.Errorf("%w (sshd refuses us from the host itself, too: a lock-out)", err)
+	}
+	return err
+}
+
+// confirmValues demands what is wanted from the host's own programs.
+func (t *transaction) confirmValues(ctx context.Context, shell Shell) error {
+	answers := map[plan.Login]plan.Answer{}
+	logins := t.wanted.logins(false)
+	if t.listener.Path == "" {
+		logins = nil
+	}
+	if t.machine.ssh != "" {
+		logins = append(logins, t.wanted.logins(true)...)
+	}
+	for q, logins := range questions(logins, t.machine, t.listener) {
+		if err := q.ask(ctx, shell, logins, answers); err != nil {
+			return err
+		}
+	}
+	for _, login := range logins {
+		answer := answers[login]
+		if answer.Exit != 0 {
+			return fmt.Errorf("asked about %s: %s", describeLogin(login), lastLines(answer.Stderr, 2))
+		}
+		if err := t.wanted.met(login, answer.Values); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// loginHere logs in to the sshd of this machine, which a local host cannot do
+// by itself.
+func (t *transaction) loginHere(ctx context.Context) (bool, error) {
+	if t.plan.Connection.Type != schema.Local || t.opts.Login == nil {
+		return false, nil
+	}
+	return true, t.opts.Login(ctx, "127.0.0.1", 22)
+}
+
+// confirmProbe waits for the daemon's own keepalive request and compares when
+// it came.
+func (t *transaction) confirmProbe(ctx context.Context, fresh Host) error {
+	interval := t.probeInterval(fresh.Facts().Release)
+	if !t.plan.Run.Probe || interval == 0 {
+		return nil
+	}
+	prober, able := fresh.(Prober)
+	if deadline, _ := ctx.Deadline(); !able || time.Until(deadline) < interval+2*time.Second {
+		t.note(fmt.Sprintf("the keepalive request was not awaited: it comes after %s, and confirm_timeout leaves %s", interval, t.confirmBudget()))
+		return nil
+	}
+	took, err := prober.AwaitProbe(ctx)
+	if err != nil {
+		return fmt.Errorf("no keepalive request came from sshd: %w", err)
+	}
+	// sshd counts whole seconds.
+	if took < interval-1500*time.Millisecond || took > interval+2500*time.Millisecond {
+		return fmt.Errorf("sshd asked for a sign of life after %s, not after %s: it runs another ClientAliveInterval", took.Round(100*time.Millisecond), interval)
+	}
+	t.report.Proof = ProofValue
+	return nil
+}
+
+// probeInterval is after how long a silent client is asked: twice the interval
+// on 9.2 to 9.4, which round the wrong way (serverloop.c).
+func (t *transaction) probeInterval(release schema.Release) time.Duration {
+	for _, e := range t.wanted.expect {
+		if e.Login.Client || e.Login.User != "" && e.Login.User != t.plan.Connection.User {
+			continue
+		}
+		seconds, err := strconv.Atoi(string(e.Values["ClientAliveInterval"]))
+		if err != nil || seconds == 0 {
+			continue
+		}
+		if release.AtLeast(9, 2) && !release.AtLeast(9, 5) {
+			seconds *= 2
+		}
+		return time.Duration(seconds) * time.Second
+	}
+	return 0
+}
+
+// clean ends a run that replaced nothing.
+func (t *transaction) clean(ctx context.Context) error {
+	if !t.wrote {
+		return nil
+	}
+	t.enter(StepUnlock)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return t.act(ctx, "clean")
+}
+
+// undo restores after a failure: over the lifeline, else by the watchdog. It
+// decides the outcome.
+func (t *transaction) undo(ctx context.Context, failedAt StepName) {
+	if ctx.Err() != nil {
+		t.pending = true
+		t.report.Outcome = Failed
+		t.note("the connection was cut on request; the watchdog on the host puts the old files back")
+		return
+	}
+	t.enter(StepRestore)
+	verdict, err := t.restore(ctx)
+	if err != nil {
+		verdict, err = t.awaitWatchdog(ctx)
+	}
+	switch {
+	case err != nil:
+		t.report.Outcome = Failed
+		t.report.Err = fmt.Errorf("%w; and then restore: %w", t.report.Err, err)
+		return
+	case strings.HasPrefix(verdict, "committed"):
+		t.report.Outcome, t.report.Err, t.report.Restored = Changed, nil, false
+		return
+	case strings.HasPrefix(verdict, "cleaned"):
+		return // nothing had been replaced
+	}
+	var verdictErr *verdictError
+	if failedAt == StepReplace && errors.As(t.report.Err, &verdictErr) && verdictErr.outcome == Stale {
+		return // what was replaced is back, and nothing was reloaded
+	}
+	if err := t.confirmOld(ctx); err != nil {
+		t.report.Outcome = Failed
+		t.report.Err = fmt.Errorf("%w; the old files are back, and the host does not answer: %w", t.report.Err, err)
+		return
+	}
+	t.report.Outcome, t.report.Restored = Restored, true
+	if strings.Contains(verdict, "trouble") {
+		t.note(verdict)
+	}
+	t.enter(StepUnlock)
+}
+
+// restore puts the old files back over the lifeline, through the same token
+// as the watchdog.
+func (t *transaction) restore(ctx context.Context) (string, error) {
+	step := t.verb("restore", strconv.Itoa(restoreLimit))
+	answer, err := t.do(ctx, step)
+	if err != nil {
+		return "", err
+	}
+	if answer.Status != 0 {
+		return "", failure(step, answer)
+	}
+	return strings.TrimSpace(string(answer.Stdout)), nil
+}
+
+// awaitWatchdog waits until the watchdog has settled the run, and reads what
+// it wrote.
+func (t *transaction) awaitWatchdog(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithDeadline(ctx, t.armed.Add(t.confirmTimeout()+90*time.Second))
+	defer cancel()
+	var last error
+	for {
+		verdict, err := t.settledElsewhere(ctx)
+		if err == nil && verdict != "" {
+			return verdict, nil
+		}
+		if err != nil {
+			last = err
+		}
+		if wait(ctx, 3*time.Second) != nil {
+			return "", fmt.Errorf("the host did not tell in time whether its watchdog has restored it: %w", errors.Join(last, ctx.Err()))
+		}
+	}
+}
+
+// settledElsewhere asks over a new connection what became of the run; empty
+// while that is open.
+func (t *transaction) settledElsewhere(ctx context.Context) (string, error) {
+	host, err := t.lifeline.Redial(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer host.Close()
+	shell, err := host.Shell(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer shell.Close()
+	ctx, cancel := context.WithTimeout(ctx, stepDeadline)
+	defer cancel()
+	answer, err := shell.Do(ctx, Step{Name: "verdict", Script: verdictScript, Args: []string{t.folder}})
+	if err != nil {
+		return "", err
+	}
+	return strings.TrimSpace(string(answer.Stdout)), nil
+}
+
+// verdictScript prints the verdict of a run; "cleaned" when its folder is gone.
+const verdictScript = `if [ ! -d "$1" ]; then echo cleaned; else cat "$1/verdict" 2>/dev/null; fi; exit 0`
+
+// confirmOld proves the old state by a new connection.
+func (t *transaction) confirmOld(ctx context.Context) error {
+	if !t.changesServer() || t.listener.Reload == plan.ReloadByHand {
+		return nil
+	}
+	host, err := t.redial(ctx)
+	if err != nil {
+		return err
+	}
+	return host.Close()
+}

@@ -1,0 +1,97 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A HeldLock is a lock on a host.
+type HeldLock struct {
+	ID        string // the run that holds it
+	Who       string
+	Operation string
+	Version   string
+	Created   time.Time // by the clock of the controller that took it
+	// Expired says that its holder can no longer be at work: the host was
+	// booted since, or its time is over.
+	Expired bool
+}
+
+// A LockedError says that another run holds a host.
+type LockedError struct{ Held HeldLock }
+
+func (e *LockedError) Error() string {
+	return fmt.Sprintf("locked by run %s of %s since %s", e.Held.ID, e.Held.Who, e.Held.Created.UTC().Format(time.RFC3339))
+}
+
+func lockText(run string, opts RunOptions, created time.Time) string {
+	plain := strings.NewReplacer("\n", " ", "\r", " ", "\x00", " ")
+	return fmt.Sprintf("id %s\nwho %s\noperation apply\nversion %s\ncreated %s",
+		run, plain.Replace(opts.Who), plain.Replace(opts.Version), created.UTC().Format(time.RFC3339))
+}
+
+// readLock reads the lines of a lock, each behind prefix.
+func readLock(output []byte, prefix string) HeldLock {
+	var l HeldLock
+	for line := range strings.Lines(string(output)) {
+		line, found := strings.CutPrefix(strings.TrimRight(line, "\n"), prefix)
+		if !found {
+			continue
+		}
+		key, value, _ := strings.Cut(line, " ")
+		switch key {
+		case "id":
+			l.ID = value
+		case "who":
+			l.Who = value
+		case "operation":
+			l.Operation = value
+		case "version":
+			l.Version = value
+		case "created":
+			l.Created, _ = time.Parse(time.RFC3339, value)
+		case "expired":
+			l.Expired = value == "yes"
+		}
+	}
+	return l
+}
+
+// ForceUnlock removes the lock of a run that cannot end by itself. A run that
+// was interrupted is settled first: what it replaced is put back. It fails if
+// the lock is another run's.
+func ForceUnlock(ctx context.Context, host Host, id string) error {
+	if err := plainRun(id); err != nil {
+		return err
+	}
+	shell, err := host.Shell(ctx)
+	if err != nil {
+		return err
+	}
+	defer shell.Close()
+	m, err := lookAround(ctx, shell, "none")
+	if err != nil {
+		return err
+	}
+	step := Step{Name: "unlock", Script: unlockScript, Args: []string{m.stateFolder(), id}}
+	answer, err := shell.Do(ctx, step)
+	if err != nil {
+		return err
+	}
+	if answer.Status != 0 {
+		return failure(step, answer)
+	}
+	return nil
+}
+
+// plainRun refuses an id that is no run's: it becomes part of a path.
+func plainRun(id string) error {
+	if id == "" || strings.HasPrefix(id, ".") || path.Base(id) != id || strings.ContainsAny(id, " \n\x00") {
+		return fmt.Errorf("%s is not the id of a run", strconv.Quote(id))
+	}
+	return nil
+}

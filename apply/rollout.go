@@ -1,0 +1,328 @@
+package apply
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/sshform/sshform/plan"
+)
+
+// A rollout carries a plan through its waves.
+type rollout struct {
+	plan    *plan.Plan
+	opts    RunOptions
+	report  *Report
+	journal *journal
+	total   int // hosts that have something to do
+	done    int
+	mu      sync.Mutex // guards report.Hosts and counts in each
+}
+
+// A job is one host of a wave.
+type job struct {
+	host  plan.HostPlan
+	index int // in Report.Hosts
+}
+
+func (r *rollout) run(ctx context.Context) error {
+	waves := r.deal()
+	for i, w := range r.plan.Rollout.Waves {
+		if len(waves[w.Name]) == 0 || r.opts.Wave != "" && w.Name != r.opts.Wave {
+			continue
+		}
+		if err := r.wave(ctx, i, w, waves[w.Name]); err != nil {
+			return err
+		}
+		if r.report.Stopped != nil || ctx.Err() != nil {
+			break
+		}
+	}
+	return nil
+}
+
+// deal makes the report of every host and the jobs of every wave. Hosts that
+// need nothing are done.
+func (r *rollout) deal() map[string][]job {
+	waves := map[string][]job{}
+	for _, h := range r.plan.Hosts {
+		if s := r.opts.Shard; s.Total > 1 && plan.Shard(h.Host, s.Total) != s.Index {
+			continue
+		}
+		if r.opts.Wave != "" && h.Wave != r.opts.Wave {
+			continue
+		}
+		report := HostReport{Host: h.Host, Address: h.Connection.Address, Wave: h.Wave, Outcome: Unchanged}
+		if h.Changed() {
+			report.Outcome = Skipped
+			for _, c := range h.Changes {
+				if c.Action != plan.NoOp {
+					report.Addresses = append(report.Addresses, c.Address)
+				}
+			}
+			waves[h.Wave] = append(waves[h.Wave], job{h, len(r.report.Hosts)})
+			r.total++
+		}
+		r.report.Hosts = append(r.report.Hosts, report)
+	}
+	for _, jobs := range waves {
+		slices.SortStableFunc(jobs, func(a, b job) int { return cmp.Compare(a.host.Turn, b.host.Turn) })
+	}
+	return waves
+}
+
+// budget is how many failures a wave of this size may have. A shard has its
+// share of the whole wave's, rounded down.
+func (r *rollout) budget(w plan.Wave, jobs int) int {
+	limit := max(w.MaxFailures, int(math.Floor(w.MaxFailuresPercent/100*float64(max(w.Hosts, jobs)))))
+	if r.opts.Shard.Total > 1 && w.Hosts > 0 {
+		limit = limit * jobs / w.Hosts
+	}
+	return limit
+}
+
+// wave runs one wave to its end, or until its budget is spent.
+func (r *rollout) wave(ctx context.Context, index int, w plan.Wave, jobs []job) error {
+	if opens, closed := windowClosed(w.Window, r.opts.Now()); closed {
+		r.stop(Stopped{Kind: "window", Wave: w.Name, Opens: opens})
+		return nil
+	}
+	state := WaveReport{Name: w.Name, Index: index, Hosts: len(jobs), Counts: map[Outcome]int{}, Started: r.opts.Now(), Soak: w.Soak}
+	r.tellWave(WaveStarted, state)
+	err := r.work(ctx, w, jobs, &state)
+	if err == nil && r.report.Stopped == nil && w.Soak > 0 && state.Counts[Changed] > 0 {
+		r.tellWave(WaveSoaks, state)
+		r.soak(ctx, w, jobs, &state)
+	}
+	if r.report.Stopped != nil && r.report.Stopped.Kind == "budget" && w.OnFailure == "restore" {
+		r.restoreWave(ctx, jobs, &state)
+	}
+	state.Finished = r.opts.Now()
+	r.report.Waves = append(r.report.Waves, state)
+	r.tellWave(WaveCompleted, state)
+	return err
+}
+
+func (r *rollout) tellWave(kind EventKind, w WaveReport) {
+	r.opts.Events(Event{Kind: kind, Time: r.opts.Now(), Wave: &w})
+}
+
+func (r *rollout) stop(s Stopped) {
+	if r.report.Stopped != nil {
+		return
+	}
+	r.report.Stopped = &s
+	r.opts.Events(Event{Kind: RolloutStopped, Time: r.opts.Now(), Stopped: &s})
+}
+
+// work keeps hosts in flight until all are done or no more may be started.
+// What is in flight always ends properly.
+func (r *rollout) work(ctx context.Context, w plan.Wave, jobs []job, state *WaveReport) error {
+	limit := r.budget(w, len(jobs))
+	parallel := cmp.Or(w.Parallelism, r.opts.Parallelism, DefaultParallelism)
+	results := make(chan finished)
+	stop := r.opts.Stop
+	next, inFlight := 0, 0
+	var journalErr error
+	for {
+		for next < len(jobs) && r.report.Stopped == nil && ctx.Err() == nil && journalErr == nil {
+			may := parallel
+			if w.Strict {
+				may = min(may, limit-state.Failed()+1)
+			}
+			if inFlight >= may || isClosed(stop) {
+				break
+			}
+			job := jobs[next]
+			if journalErr = r.journal.begin(job.host.Host, w.Name); journalErr != nil {
+				r.stop(Stopped{Kind: "journal", Wave: w.Name})
+				break
+			}
+			next++
+			inFlight++
+			go func() { results <- r.carryOut(ctx, job) }()
+		}
+		if inFlight == 0 {
+			break
+		}
+		select {
+		case <-stop:
+			stop = nil // told once; a nil channel never answers
+			r.stop(Stopped{Kind: "interrupt", Wave: w.Name})
+		case f := <-results:
+			inFlight--
+			r.settle(f, state)
+			if err := r.journal.host(f.report); err != nil && journalErr == nil {
+				journalErr = err
+				r.stop(Stopped{Kind: "journal", Wave: w.Name})
+			}
+			if state.Failed() > limit && w.OnFailure != "continue" {
+				r.stop(Stopped{Kind: "budget", Wave: w.Name, Failed: state.Failed(), Limit: limit})
+			}
+		}
+	}
+	if next < len(jobs) && r.report.Stopped == nil {
+		r.stop(Stopped{Kind: "interrupt", Wave: w.Name})
+	}
+	return journalErr
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+type finished struct {
+	index   int
+	report  HostReport
+	pending bool
+}
+
+func (r *rollout) carryOut(ctx context.Context, j job) finished {
+	t := transaction{plan: j.host, planID: r.report.PlanID, mode: r.plan.Mode, run: r.opts.RunID, opts: r.opts, tell: r.opts.Events}
+	report := t.carryOut(ctx)
+	return finished{j.index, report, t.pending}
+}
+
+// settle counts what became of a host.
+func (r *rollout) settle(f finished, state *WaveReport) {
+	r.report.Hosts[f.index] = f.report
+	state.Counts[f.report.Outcome]++
+	if f.pending {
+		r.report.Pending = append(r.report.Pending, f.report.Host)
+	}
+	r.done++
+	counts := r.report.Counts()
+	progress := Progress{
+		Done: r.done, Total: r.total, Unreachable: counts[Unreachable],
+		Failed: counts[Failed] + counts[Restored] + counts[Stale] + counts[Locked],
+	}
+	if elapsed := r.opts.Now().Sub(r.report.Started); r.done < r.total {
+		progress.Remaining = elapsed / time.Duration(r.done) * time.Duration(r.total-r.done)
+	}
+	r.opts.Events(Event{Kind: FleetProgressed, Time: r.opts.Now(), Progress: &progress})
+}
+
+// soak waits, and then looks at the wave's hosts again: a change that broke
+// something later counts against the budget.
+func (r *rollout) soak(ctx context.Context, w plan.Wave, jobs []job, state *WaveReport) {
+	timer := time.NewTimer(w.Soak)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+		return
+	case <-r.opts.Stop:
+		r.stop(Stopped{Kind: "interrupt", Wave: w.Name})
+		return
+	}
+	r.each(w, jobs, func(j job) {
+		t := transaction{plan: j.host, opts: r.opts, tell: func(Event) {}}
+		if err := t.lookAgain(ctx); err != nil {
+			report := r.report.Hosts[j.index]
+			report.Outcome, report.Step = Failed, StepConfirm
+			report.Err = fmt.Errorf("%s: after the soak: %w", StepConfirm, err)
+			r.replace(j, report, state)
+		}
+	})
+	if limit := r.budget(w, len(jobs)); state.Failed() > limit && w.OnFailure != "continue" {
+		r.stop(Stopped{Kind: "budget", Wave: w.Name, Failed: state.Failed(), Limit: limit})
+	}
+}
+
+// restoreWave takes back what the wave changed: on_failure = "restore".
+func (r *rollout) restoreWave(ctx context.Context, jobs []job, state *WaveReport) {
+	r.each(plan.Wave{}, jobs, func(j job) {
+		opts := r.opts
+		opts.RunID = NewRunID(r.opts.Now())
+		t := transaction{plan: reversed(j.host), planID: r.report.PlanID, mode: plan.Restore, run: opts.RunID, opts: opts, tell: r.opts.Events, revert: r.opts.RunID}
+		back := t.carryOut(ctx)
+		report := r.report.Hosts[j.index]
+		if back.Outcome == Changed || back.Outcome == AlreadyDone {
+			report.Outcome, report.Restored = Restored, true
+			report.Err = fmt.Errorf("the wave failed, so its hosts were restored")
+		} else {
+			report.Outcome, report.Step = Failed, back.Step
+			report.Err = fmt.Errorf("the wave failed, and this host could not be restored: %w", back.Err)
+		}
+		r.replace(j, report, state)
+	})
+}
+
+// replace corrects what was said of a host.
+func (r *rollout) replace(j job, report HostReport, state *WaveReport) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	state.Counts[r.report.Hosts[j.index].Outcome]--
+	state.Counts[report.Outcome]++
+	r.report.Hosts[j.index] = report
+	r.journal.host(report)
+}
+
+// each does something with every changed host of a wave, several at a time.
+func (r *rollout) each(w plan.Wave, jobs []job, do func(job)) {
+	var group errgroup.Group
+	group.SetLimit(cmp.Or(w.Parallelism, r.opts.Parallelism, DefaultParallelism))
+	var changed []job
+	for _, j := range jobs {
+		if r.report.Hosts[j.index].Outcome == Changed {
+			changed = append(changed, j)
+		}
+	}
+	for _, j := range changed {
+		group.Go(func() error {
+			do(j)
+			return nil
+		})
+	}
+	group.Wait()
+}
+
+// reversed is the plan that takes a host's change back. The bytes come from
+// the run's own record.
+func reversed(h plan.HostPlan) plan.HostPlan {
+	h.Files = slices.Clone(h.Files)
+	for i, f := range h.Files {
+		h.Files[i].Before, h.Files[i].After, h.Files[i].Edits = f.After, f.Before, nil
+	}
+	h.DependsOn = slices.DeleteFunc(slices.Clone(h.DependsOn), func(d plan.Dependency) bool { return d.Folder })
+	h.Changes = slices.Clone(h.Changes)
+	for i := range h.Changes {
+		h.Changes[i].Expect = nil
+	}
+	return h
+}
+
+// lookAgain reaches a host and compares what is in force with what is wanted.
+func (t *transaction) lookAgain(ctx context.Context) error {
+	pinned := t.plan.Connection
+	host, err := t.opts.Dialer.Dial(ctx, Reach{Host: t.plan.Host, Pinned: &pinned})
+	if err != nil {
+		return err
+	}
+	defer host.Close()
+	shell, err := host.Shell(ctx)
+	if err != nil {
+		return err
+	}
+	defer shell.Close()
+	t.lifeline, t.shell = host, shell
+	if t.machine, err = lookAround(ctx, shell, t.scope()); err != nil {
+		return err
+	}
+	t.wanted = wantedOf(t.plan.Changes)
+	if err := t.chooseListener(); err != nil {
+		return err
+	}
+	return t.confirmValues(ctx, shell)
+}

@@ -1,0 +1,227 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/sshform/sshform/plan"
+)
+
+// The exit statuses of transact.sh's judge.
+const (
+	labelStatus       = 7
+	notJudgedStatus   = 8
+	noNamespaceStatus = 9
+)
+
+// validate lets the host's own programs judge the whole tree with the
+// candidates in place, before anything is replaced.
+func (t *transaction) validate(ctx context.Context) error {
+	if t.changesClient() {
+		if err := t.judgeClient(ctx); err != nil {
+			return err
+		}
+	}
+	if !t.changesServer() {
+		return nil
+	}
+	if t.listener.Path == "" {
+		t.note("no sshd was found on the host: the file was not judged")
+		return nil
+	}
+	if err := t.judgeServer(ctx); err != nil {
+		return err
+	}
+	return t.rehearse(ctx)
+}
+
+func (t *transaction) note(text string) { t.report.Notes = append(t.report.Notes, text) }
+
+func (t *transaction) judgeServer(ctx context.Context) error {
+	mark := newMark()
+	words, logins := []string{mark}, t.wanted.logins(false)
+	for _, l := range logins {
+		word, err := loginWord(l)
+		if err != nil {
+			return err
+		}
+		words = append(words, word)
+	}
+	before, after, copied, err := t.judge(ctx, t.verb("judge", words...), mark, len(logins))
+	if err != nil {
+		return err
+	}
+	t.copied = copied
+	if err := t.compareReadSet(before.messages); err != nil {
+		return err
+	}
+	if err := t.compareReadSet(after.messages); err != nil {
+		return err
+	}
+	return compare(t.listener.Path, before, after, logins, t.wanted, t.realNames())
+}
+
+func (t *transaction) judgeClient(ctx context.Context) error {
+	mark := newMark()
+	words, logins := []string{mark, t.machine.ssh}, t.wanted.logins(true)
+	for _, l := range logins {
+		word, err := loginWord(l)
+		if err != nil {
+			return err
+		}
+		words = append(words, word)
+	}
+	if t.machine.ssh == "" {
+		t.note("no ssh was found: the file was not judged")
+		return nil
+	}
+	before, after, _, err := t.judge(ctx, t.verb("judge-client", words...), mark, len(logins))
+	if err != nil {
+		return err
+	}
+	return compare(t.machine.ssh, before, after, logins, t.wanted, t.realNames())
+}
+
+func (t *transaction) judge(ctx context.Context, step Step, mark string, logins int) (before, after judgement, copied bool, err error) {
+	answer, err := t.do(ctx, step)
+	if err != nil {
+		return before, after, false, err
+	}
+	switch answer.Status {
+	case 0:
+		return readJudgements(mark, answer.Stdout, logins)
+	case notJudgedStatus:
+		err = errors.New("the new files cannot be judged here before they are in place: several of them change, and there is no private mount namespace")
+	default:
+		err = failure(step, answer)
+	}
+	return before, after, false, err
+}
+
+// realNames turns the names of staged files back, in what programs say.
+func (t *transaction) realNames() *strings.Replacer {
+	var pairs []string
+	for _, c := range t.files {
+		pairs = append(pairs, c.stage, c.RealPath)
+	}
+	return strings.NewReplacer(pairs...)
+}
+
+// compareReadSet refuses a tree of which sshd reads a file that the plan does
+// not know: the decision was made without it.
+func (t *transaction) compareReadSet(messages string) error {
+	known := map[string]bool{t.listener.ConfigFile: true}
+	for _, c := range t.files {
+		known[c.Path], known[c.RealPath], known[c.stage] = true, true, true
+	}
+	for _, d := range t.plan.DependsOn {
+		known[d.Path] = true
+	}
+	for _, file := range readSet(messages) {
+		if !known[file] {
+			return staleBecause("sshd reads %s, which the plan does not know", file)
+		}
+	}
+	return nil
+}
+
+// readSet returns the files that sshd says it read, from the lines of -dd
+// (servconf.c, load_server_config).
+func readSet(messages string) []string {
+	var files []string
+	for line := range strings.Lines(messages) {
+		if file, found := strings.CutPrefix(line, "debug2: load_server_config: filename "); found {
+			files = append(files, strings.TrimRight(file, "\r\n"))
+		}
+	}
+	slices.Sort(files)
+	return slices.Compact(files)
+}
+
+// rehearse logs in through an sshd that sees the candidates (rule 14).
+func (t *transaction) rehearse(ctx context.Context) error {
+	if t.listener.Reload == plan.ReloadByHand {
+		return nil
+	}
+	err := t.rehearseOn(ctx, "candidate")
+	var refused *LoginError
+	switch {
+	case err == nil:
+		t.note("the rehearsal login came from no address: rules by address were not judged")
+		return nil
+	case errors.As(err, &refused):
+		if t.rehearseOn(ctx, "live") == nil {
+			return fmt.Errorf("a rehearsal login is let in by the present configuration and not by the new one: %w", err)
+		}
+		err = fmt.Errorf("a rehearsal login is refused by the present configuration, too: %w", err)
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if t.listener.PID == 1 {
+		return fmt.Errorf("sshd is process 1 here, a bad reload would end the host, and no rehearsal login could be held: %w", err)
+	}
+	if t.plan.Run.AllowPending {
+		return fmt.Errorf("allow_pending needs a rehearsal login: %w", err)
+	}
+	t.note(fmt.Sprintf("no rehearsal: %v", err))
+	return nil
+}
+
+var errNoRehearsal = errors.New("switched off")
+
+func (t *transaction) rehearseOn(ctx context.Context, tree string) error {
+	if !t.plan.Run.Rehearsal {
+		return errNoRehearsal
+	}
+	rehearser, able := t.lifeline.(Rehearser)
+	if !able {
+		return errors.New("this machine is not reached over SSH")
+	}
+	ctx, cancel := context.WithTimeout(ctx, stepDeadline/2)
+	defer cancel()
+	return rehearser.Rehearse(ctx, t.verb("rehearse", tree))
+}
+
+// wrappers returns the files that let ssh read the user's and the system's
+// file with the candidates in the place of those that change: -F names one
+// file only, and would skip the checks of owner and mode that ssh makes of
+// included ones (readconf.c).
+func (t *transaction) wrappers() (map[string]string, error) {
+	var before, after strings.Builder
+	changed := map[string]string{}
+	var main string
+	for _, c := range t.files {
+		if c.Role == plan.ClientFile {
+			changed[c.Path] = c.stage
+			main = c.Path
+			if c.kind() == "remove" {
+				changed[c.Path] = ""
+			}
+		}
+	}
+	files := []string{path.Join(t.machine.home, ".ssh/config"), "/etc/ssh/ssh_config"}
+	if !slices.Contains(files, main) {
+		files = []string{main}
+	}
+	for _, file := range files {
+		candidate, moved := changed[file]
+		if !moved {
+			candidate = file
+		}
+		for _, name := range []string{file, candidate} {
+			if strings.ContainsAny(name, "\"\\*?[%$\n\r") {
+				return nil, fmt.Errorf("%q cannot be judged by ssh: its name has a character that Include expands", name)
+			}
+		}
+		fmt.Fprintf(&before, "Include \"%s\"\n", file)
+		if candidate != "" {
+			fmt.Fprintf(&after, "Include \"%s\"\n", candidate)
+		}
+	}
+	return map[string]string{"before.conf": before.String(), "after.conf": after.String()}, nil
+}
