@@ -113,7 +113,7 @@ func readOnce[T any](a *args, argument *hcl.Attribute, convert func(cty.Value) (
 // notYet reports a value that is only known after planning. Without the hosts
 // and values of an offline check, anything may be unknown.
 func (l *loader) notYet(at hcl.Range) {
-	if !l.opts.Offline {
+	if !l.opts.Offline && l.errors() == 0 {
 		l.wrong(at, "Value not known yet", "This depends on what the plan will find, so it can stand only in check and output blocks.")
 	}
 }
@@ -253,7 +253,7 @@ func asTime(v cty.Value) (time.Duration, error) {
 	}
 	seconds, err := asWhole(v, 0, schema.Max)
 	if err != nil {
-		return 0, fmt.Errorf("%s seconds, or a time such as \"1m30s\"", err)
+		return 0, fmt.Errorf("must be a whole number of seconds from 0 to %d, or a time such as \"1m30s\", not %s", int64(schema.Max), described(v))
 	}
 	return time.Duration(seconds) * time.Second, nil
 }

@@ -63,9 +63,11 @@ func (l *loader) settingsIn(a *args, c *schema.Config) {
 		return
 	}
 	c.RequireSaved, _ = a.flag("require_saved")
-	if age := a.time("max_age"); age > 0 {
+	age, given := readArgument(a, "max_age", asTime)
+	switch {
+	case age > 0:
 		c.MaxAge = age
-	} else if a.has("max_age") && !l.isNull(a, "max_age") && l.errors() == 0 {
+	case given:
 		l.wrong(a.at("max_age"), "Invalid value for an argument", "max_age must be longer than 0 seconds, since no plan could ever be applied.")
 	}
 }
@@ -122,6 +124,9 @@ func compareAddresses(a, b schema.Address) int {
 
 // idle warns of a block that manages no keyword at all.
 func (l *loader) idle(d *declared) {
+	if l.errors() > 0 {
+		return // what it should manage may be misspelled
+	}
 	if d.block == nil || d.block.kind.name != "server" && d.block.kind.name != "client" || d.block.arguments["library"] != nil {
 		return
 	}

@@ -19,6 +19,7 @@ type block struct {
 	labelAt   hcl.Range
 	arguments map[string]*hcl.Attribute
 	blocks    []*block
+	partial   bool // a nested block was refused and left out
 	// settled remembers the arguments that are the same in all instances.
 	settled map[string]settled
 }
@@ -116,6 +117,7 @@ func (d decoder) body(body hcl.Body, kind blockType, label string, b *block) *bl
 		innerKind, _ := kind.block(inner.Type)
 		nested, ok := d.block(inner, innerKind)
 		if !ok {
+			b.partial = true
 			continue
 		}
 		if first := counts[inner.Type]; first != nil && innerKind.once {
@@ -186,7 +188,16 @@ func (d decoder) structure(found *hcl.Diagnostic, kind blockType, label string) 
 			name = strings.Trim(string(found.Subject.SliceBytes(file.Bytes)), `"`)
 		}
 	}
+	inner, _ := kind.block(blockOf(found.Summary))
 	switch found.Summary {
+	case "Missing name for " + inner.name, "Missing kind for " + inner.name:
+		d.wrong(*found.Subject, "Missing name", "A %s block needs a %s in quotes: %s %q { … }.", inner.name, strings.ToLower(inner.label), inner.name, inner.label)
+	case "Extraneous label for " + inner.name:
+		if inner.label == "" {
+			d.wrong(*found.Subject, "Too many names", "A %s block takes no name: write %s { … }.", inner.name, inner.name)
+			return
+		}
+		d.wrong(*found.Subject, "Too many names", "A %s block takes one %s: %s %q { … }.", inner.name, strings.ToLower(inner.label), inner.name, inner.label)
 	case "Unsupported argument", "Extraneous JSON object property":
 		summary, detail := unknownArgument(name, kind, label)
 		d.wrong(*found.Subject, summary, "%s", detail)
@@ -195,6 +206,12 @@ func (d decoder) structure(found *hcl.Diagnostic, kind blockType, label string) 
 	default:
 		d.syntax(hcl.Diagnostics{found})
 	}
+}
+
+// blockOf is the type of block at the end of a summary of HCL.
+func blockOf(summary string) string {
+	_, name, _ := strings.Cut(summary, " for ")
+	return name
 }
 
 func unknownArgument(name string, kind blockType, label string) (summary, detail string) {

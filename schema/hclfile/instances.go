@@ -225,6 +225,9 @@ func (l *loader) fill(a *args, inst *instance, definitions []schema.Definition) 
 // where the client is OpenSSH's.
 func (l *loader) peer(a *args, t schema.Target) *schema.Peer {
 	library := a.word("library")
+	if library == "" && a.has("library") && !l.isNull(a, "library") {
+		return nil // told to be wrong
+	}
 	if library == "" || library == "openssh" {
 		if a.has("keepalive") {
 			l.wrong(a.b.arguments["keepalive"].NameRange, "Argument without effect", "keepalive is for clients with another library than \"openssh\". OpenSSH's own keyword is server_alive_interval (ServerAliveInterval).")

@@ -52,7 +52,7 @@ func (l *loader) inventory(d *declared) (cty.Value, bool) {
 	a := &args{l: l, b: d.block}
 	least, most := a.number("min_hosts", 0, math.MaxInt32), a.number("max_hosts", 0, math.MaxInt32)
 	limited := a.has("max_hosts") && !l.isNull(a, "max_hosts")
-	if len(d.block.all("source")) == 0 {
+	if len(d.block.all("source")) == 0 && !d.block.partial {
 		l.wrong(d.block.labelAt, "Inventory without a source", "The inventory has no source block, so it could never hold a host. Add source \"csv\" { path = … } or another kind.")
 	}
 	if l.opts.Offline {
@@ -126,6 +126,11 @@ func (l *loader) inventorySources(b *block) ([]inventory.Source, bool) {
 // a path whose variable is missing is not taken for no path.
 func (l *loader) allKnown(b *block) bool {
 	for _, inner := range b.all("source") {
+		for _, argument := range inner.kind.arguments(inner.label) {
+			if argument.required && inner.arguments[argument.name] == nil {
+				return false
+			}
+		}
 		for _, argument := range inner.sorted() {
 			if _, ok := l.eval(argument.Expr, nil); !ok {
 				return false

@@ -41,6 +41,9 @@ func (l *loader) checkOwners(targets []*instance) {
 }
 
 func (l *loader) twoOwners(t, first *instance, s schema.Setting, o owned) {
+	if other := first.keywordRange(s.Keyword); later(other, s.Range) {
+		t, first, s.Range = first, t, other
+	}
 	name := fmt.Sprintf("%s (%s)", s.Keyword.HCL(), s.Keyword)
 	other := first.keywordRange(s.Keyword)
 	count := "for everybody"
@@ -52,6 +55,11 @@ func (l *loader) twoOwners(t, first *instance, s schema.Setting, o owned) {
 		Detail: fmt.Sprintf("%s is managed here and at %s:%d by %s, both %s in %s, for example on host %s. OpenSSH uses only one value. Remove one of the two, or let the blocks have different hosts or scopes.",
 			name, other.Filename, other.Start.Line, blockName(first.Address), count, o.file, first.Host.Name),
 	}, hclRange(s.Range))
+}
+
+// later reports whether a stands behind b in the configuration.
+func later(a, b schema.Range) bool {
+	return a.Filename > b.Filename || a.Filename == b.Filename && a.Start.Byte > b.Start.Byte
 }
 
 func blockName(a schema.Address) string { return fmt.Sprintf("%s %q", a.Block, a.Name) }

@@ -99,10 +99,9 @@ func (l *loader) insteadOf(root, name, declares string) string {
 	if guess := nearest(name, known); guess != "" {
 		return fmt.Sprintf(" Did you mean %s?", node{root, guess})
 	}
-	for other := range named() {
-		if _, elsewhere := l.nodes[node{other, name}]; elsewhere {
-			return fmt.Sprintf(" Did you mean %s?", node{other, name})
-		}
+	mixedUp := map[string]string{"var": "local", "local": "var", "server": "client", "client": "server", "host": "inventory", "inventory": "host"}
+	if other, ok := mixedUp[root]; ok && l.nodes[node{other, name}] != nil {
+		return fmt.Sprintf(" Did you mean %s?", node{other, name})
 	}
 	if declares == "locals" {
 		return fmt.Sprintf(" Declare it in a locals block: %s = ….", name)

@@ -107,13 +107,19 @@ func (l *loader) wave(a *args) schema.Wave {
 		l.wrong(a.at("percent"), "Hosts and percent", "A wave takes either the hosts that it names or hosts up to a percentage. Take one of the two away.")
 	case !byHosts && !byShare:
 		l.wrong(a.b.labelAt, "Wave without hosts", "A wave needs hosts or percent. For all that are left, write percent = 100.")
-	case byShare && w.Percent == 0 && l.errors() == 0 && !l.opts.Offline:
+	case byShare && a.isZero("percent"):
 		l.wrong(a.at("percent"), "Wave without hosts", "percent must be larger than 0, since the wave would hold no host.")
 	}
 	if a.has("max_failures") && a.has("max_failures_percent") {
 		l.wrong(a.at("max_failures_percent"), "Two failure budgets", "A wave has max_failures or max_failures_percent. Take one of the two away.")
 	}
 	return w
+}
+
+// isZero reports whether a share is given as 0.
+func (a *args) isZero(name string) bool {
+	share, given := readArgument(a, name, asShare)
+	return given && share == 0
 }
 
 func (a *args) share(name string) float64 {
