@@ -1,0 +1,174 @@
+package remote
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"sync"
+)
+
+// An output is what a program prints on one stream. It is read as it comes, so
+// that neither stream ever blocks the program, up to a limit. Marks of ours
+// stand in it.
+type output struct {
+	mu    sync.Mutex
+	more  *sync.Cond
+	bytes []byte
+	limit int
+	// over is called at the limit, which ends the output; nil cuts the middle
+	// out instead and goes on.
+	over  func()
+	ended bool
+	err   error // why it ended; io.EOF is the program's own end
+}
+
+func newOutput(limit int, over func()) *output {
+	o := &output{limit: limit, over: over}
+	o.more = sync.NewCond(&o.mu)
+	return o
+}
+
+// fill copies from r until it ends.
+func (o *output) fill(r io.Reader) {
+	buf := make([]byte, 8<<10)
+	for {
+		n, err := r.Read(buf)
+		o.add(buf[:n])
+		if err != nil {
+			o.end(err)
+			return
+		}
+	}
+}
+
+func (o *output) add(p []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.ended || len(p) == 0 {
+		return
+	}
+	o.bytes = append(o.bytes, p...)
+	if len(o.bytes) > o.limit {
+		o.full()
+	}
+	o.more.Broadcast()
+}
+
+// full deals with an output at its limit. It is called with mu held.
+func (o *output) full() {
+	if o.over != nil {
+		o.ended, o.err, o.bytes = true, &LimitError{Path: "output", What: "bytes", Limit: int64(o.limit)}, nil
+		go o.over()
+		return
+	}
+	// The beginning tells most, and the mark comes last.
+	half := o.limit / 2
+	o.bytes = append(o.bytes[:half], o.bytes[len(o.bytes)-half:]...)
+}
+
+func (o *output) end(err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.ended {
+		o.ended, o.err = true, err
+	}
+	o.more.Broadcast()
+}
+
+// errEnded says that an output ended before its mark.
+var errEnded = errors.New("the output ended")
+
+// take waits for a mark and the line end after it. It returns what stands
+// before the mark, also in the middle of a line, and the rest of its line.
+func (o *output) take(mark string) (before, rest []byte, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	seen := 0 // no mark begins before it
+	for {
+		seen = min(seen, len(o.bytes)) // the middle may have been cut out
+		if i := bytes.Index(o.bytes[seen:], []byte(mark)); i >= 0 {
+			i += seen
+			after := o.bytes[i+len(mark):]
+			if end := bytes.IndexByte(after, '\n'); end >= 0 {
+				before, rest = bytes.Clone(o.bytes[:i]), bytes.Clone(after[:end])
+				o.rest(i + len(mark) + end + 1)
+				return before, rest, nil
+			}
+			seen = i
+		} else {
+			seen = max(seen, len(o.bytes)-len(mark)+1)
+		}
+		if o.ended {
+			return nil, nil, o.why()
+		}
+		o.more.Wait()
+	}
+}
+
+// rest drops the first n bytes. It is called with mu held.
+func (o *output) rest(n int) {
+	o.bytes = o.bytes[n:]
+	if len(o.bytes) == 0 {
+		o.bytes = nil // gives the memory back
+	}
+}
+
+// why is the error of an output that ended. It is called with mu held.
+func (o *output) why() error {
+	if o.err != nil && o.err != io.EOF {
+		return o.err
+	}
+	return errEnded
+}
+
+// skip waits until the text stands somewhere in the output and drops it with
+// all before it.
+func (o *output) skip(text string) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for {
+		if i := bytes.Index(o.bytes, []byte(text)); i >= 0 {
+			o.rest(i + len(text))
+			return nil
+		}
+		if o.ended {
+			return o.why()
+		}
+		o.more.Wait()
+	}
+}
+
+// Read makes what follows a stream, for whoever takes over.
+func (o *output) Read(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for len(o.bytes) == 0 {
+		if o.ended {
+			return 0, orDefault(o.err, io.EOF)
+		}
+		o.more.Wait()
+	}
+	n := copy(p, o.bytes)
+	o.rest(n)
+	return n, nil
+}
+
+// peek returns what is there, without taking it.
+func (o *output) peek() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return string(o.bytes)
+}
+
+// await waits until the text stands somewhere in the output.
+func (o *output) await(text string) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for !bytes.Contains(o.bytes, []byte(text)) {
+		if o.ended {
+			return o.why()
+		}
+		o.more.Wait()
+	}
+	return nil
+}

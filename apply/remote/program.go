@@ -1,0 +1,167 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"sync"
+)
+
+// The only commands that are ever sent. Everything else goes to the standard
+// input of the /bin/sh they start, so the login shell does not matter: csh and
+// fish read these words as sh does. NONCE is hexadecimal.
+const (
+	shellWord   = "/bin/sh"
+	sudoWord    = "sudo -n /bin/sh"
+	sudoAskWord = "sudo -S -p NONCE /bin/sh -c 'echo NONCE-ready; exec /bin/sh'"
+)
+
+// maxChatter bounds what a login shell's profile may print before the program
+// behind it, in bytes.
+const maxChatter = 1 << 20
+
+// A program is a /bin/sh on a channel, with the privilege that the connection
+// declares.
+type program struct {
+	*channel
+	command string // what was sent
+	out     *output
+	errs    *output
+
+	sending sync.Mutex
+	queue   []string
+	writing bool
+}
+
+// start begins a program on a new channel. Nothing is sent to it yet.
+func (h *host) start(ctx context.Context, command string) (*program, error) {
+	ch, err := h.openSession(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p := &program{channel: ch, command: strings.ReplaceAll(command, "NONCE", h.nonce)}
+	p.out = newOutput(MaxAnswer+maxChatter, func() { ch.Close() })
+	p.errs = newOutput(maxChatter, nil)
+	ch.session.wg.Go(func() { p.out.fill(ch) })
+	ch.session.wg.Go(func() { p.errs.fill(ch.Stderr()) })
+	if err := ch.exec(p.command); err != nil {
+		ch.Close()
+		return nil, ch.session.because(err)
+	}
+	return p, nil
+}
+
+// run starts a program and waits until it printed a line that begins with the
+// nonce, which the script has to do first. It returns the rest of that line.
+// What the program prints after that is the caller's.
+func (h *host) run(ctx context.Context, script string) (*program, string, error) {
+	p, err := h.begin(ctx, script)
+	if err != nil {
+		return nil, "", err
+	}
+	return h.started(ctx, p, script)
+}
+
+// begin starts a /bin/sh with the declared privilege. The script is sent along
+// with the command, before it is known whether the command is granted: it
+// holds no secret.
+func (h *host) begin(ctx context.Context, script string) (*program, error) {
+	word := shellWord
+	if h.route.become == sudo {
+		if h.password.known() {
+			return h.beginAsking(ctx, script)
+		}
+		word = sudoWord
+	}
+	p, err := h.start(ctx, word)
+	if err != nil {
+		return nil, err
+	}
+	p.send(script)
+	return p, nil
+}
+
+// send writes to the program in the background, one text after the other: it
+// may not read while it prints. An error shows in what it prints.
+func (p *program) send(text string) {
+	p.sending.Lock()
+	defer p.sending.Unlock()
+	p.queue = append(p.queue, text)
+	if !p.writing {
+		p.writing = p.session.wg.Go(p.write)
+	}
+}
+
+func (p *program) write() {
+	for {
+		p.sending.Lock()
+		text := strings.Join(p.queue, "")
+		p.queue = nil
+		p.writing = text != ""
+		p.sending.Unlock()
+		if text == "" {
+			return
+		}
+		io.WriteString(p.channel, text)
+	}
+}
+
+// started waits for the nonce. If sudo turns out to want a password, the
+// program is started again with it. The program is closed on an error.
+func (h *host) started(ctx context.Context, p *program, script string) (*program, string, error) {
+	line, err := h.ready(ctx, p)
+	if err == nil {
+		return p, line, nil
+	}
+	if h.wantsPassword(p, err) {
+		p.Close()
+		if p, err = h.beginAsking(ctx, script); err != nil {
+			return nil, "", err
+		}
+		if line, err = h.ready(ctx, p); err == nil {
+			return p, line, nil
+		}
+	}
+	err = h.notStarted(p, err)
+	p.Close()
+	return nil, "", err
+}
+
+// ready waits for the nonce at the beginning.
+func (h *host) ready(ctx context.Context, p *program) (line string, err error) {
+	return within(ctx, p.session, h.dialer.requestTimeout(), h.shown(p.command)+" did not start", func() (string, error) {
+		_, line, err := p.out.take(h.nonce)
+		return strings.TrimSpace(string(line)), err
+	})
+}
+
+// shown is a command without its nonce, for errors.
+func (h *host) shown(command string) string { return strings.ReplaceAll(command, h.nonce, "…") }
+
+// notStarted says why a program did not begin to speak.
+func (h *host) notStarted(p *program, err error) error {
+	if !errors.Is(err, errEnded) {
+		return err
+	}
+	if p.lost() {
+		return p.session.because(io.ErrUnexpectedEOF)
+	}
+	said := clean(p.errs.peek() + " " + p.out.peek())
+	if h.route.become == sudo {
+		if doubt, known := sudoDoubt(said); known {
+			return &SudoError{User: h.route.end.user, Doubt: doubt, Said: said}
+		}
+	}
+	return &ShellError{Command: h.shown(p.command), Status: int(p.status.Load()), Said: said}
+}
+
+// lost waits for the end of a channel whose output has ended, and reports
+// whether it ended with the whole connection.
+func (c *channel) lost() bool {
+	select {
+	case <-c.ended:
+	case <-c.session.failed:
+	}
+	return c.session.dead()
+}

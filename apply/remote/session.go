@@ -1,0 +1,325 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// A session is one authenticated SSH connection. It answers what the server
+// asks, asks for signs of life itself, and ends when they fail to come.
+type session struct {
+	opened
+	transport net.Conn
+	keepalive time.Duration
+	release   func() // gives up the bastion; may be nil
+
+	quiet    atomic.Bool        // no requests of our own
+	asked    chan time.Time     // when the server asked for a sign of life
+	failed   chan struct{}      // closed when the connection is gone
+	stopping context.CancelFunc // ends the keepalive
+	wg       tasks
+	once     sync.Once
+
+	mu    sync.Mutex
+	cause error // why we ended it
+}
+
+func newSession(o *opened, transport net.Conn, keepalive time.Duration, release func()) *session {
+	s := &session{opened: *o, transport: transport, keepalive: keepalive, release: release,
+		asked: make(chan time.Time, 16), failed: make(chan struct{})}
+	ctx, cancel := context.WithCancel(context.Background())
+	s.stopping = cancel
+	s.wg.Go(func() {
+		for ch := range s.chans {
+			// Nothing was forwarded, so nobody may open a channel to us.
+			ch.Reject(ssh.Prohibited, "no channels are taken")
+		}
+	})
+	s.wg.Go(func() { s.answer(s.reqs) })
+	s.wg.Go(func() {
+		defer close(s.failed)
+		s.conn.Wait()
+	})
+	s.wg.Go(func() { s.stayAlive(ctx) })
+	return s
+}
+
+// answer replies to requests as ssh does: it does not know them, and that is
+// the sign of life that is asked for.
+func (s *session) answer(requests <-chan *ssh.Request) {
+	for r := range requests {
+		if r.Type == keepaliveRequest {
+			select {
+			case s.asked <- time.Now():
+			default:
+			}
+		}
+		if r.WantReply {
+			r.Reply(false, nil)
+		}
+	}
+}
+
+// keepaliveRequest is what OpenSSH calls the request for a sign of life, in
+// both directions (clientloop.c, serverloop.c).
+const keepaliveRequest = "keepalive@openssh.com"
+
+func (s *session) stayAlive(ctx context.Context) {
+	ticker := time.NewTicker(s.keepalive)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.failed:
+			return
+		case <-ticker.C:
+		}
+		if s.quiet.Load() {
+			continue
+		}
+		if !s.alive(ctx) {
+			s.fail(&TimeoutError{What: fmt.Sprintf("the host gave no sign of life for %s", s.keepalive)})
+			return
+		}
+	}
+}
+
+// alive asks for one sign of life.
+func (s *session) alive(ctx context.Context) bool {
+	answered := make(chan struct{})
+	s.wg.Go(func() {
+		defer close(answered)
+		s.conn.SendRequest(keepaliveRequest, true, nil)
+	})
+	timer := time.NewTimer(s.keepalive)
+	defer timer.Stop()
+	select {
+	case <-answered: // an error is one too: Wait tells it
+		return true
+	case <-ctx.Done():
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+// fail ends the connection with a reason that errors will carry.
+func (s *session) fail(cause error) {
+	s.mu.Lock()
+	if s.cause == nil {
+		s.cause = cause
+	}
+	s.mu.Unlock()
+	s.transport.Close()
+}
+
+// because replaces an error of a broken connection by the reason we know.
+func (s *session) because(err error) error {
+	if err == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cause != nil {
+		return s.cause
+	}
+	return err
+}
+
+// close ends the connection and waits for all that ran for it.
+func (s *session) close() error {
+	s.once.Do(func() {
+		s.stopping()
+		s.transport.Close()
+		s.wg.Wait()
+		if s.release != nil {
+			s.release()
+		}
+	})
+	return nil
+}
+
+// dead reports whether the connection is gone.
+func (s *session) dead() bool {
+	select {
+	case <-s.failed:
+		return true
+	default:
+		return false
+	}
+}
+
+// within waits for f until the context or the time ends. f ends at the latest
+// with the connection.
+func within[T any](ctx context.Context, s *session, timeout time.Duration, what string, f func() (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	var none T
+	done := make(chan result, 1)
+	if !s.wg.Go(func() {
+		value, err := f()
+		done <- result{value, err}
+	}) {
+		return none, s.because(net.ErrClosed)
+	}
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
+	select {
+	case r := <-done:
+		return r.value, s.because(r.err)
+	case <-ctx.Done():
+		return none, context.Cause(ctx)
+	case <-timer.C:
+		return none, &TimeoutError{What: what}
+	}
+}
+
+// A channel is an SSH channel with its requests answered.
+type channel struct {
+	ssh.Channel
+	session *session
+	ended   chan struct{} // closed when the channel is
+	status  atomic.Int32  // exit status; -1 until one came
+	signal  atomic.Bool
+}
+
+// errNoSession says that the server opens no further session on the connection
+// (MaxSessions in sshd_config(5)).
+var errNoSession = errors.New("the server opens no further session on this connection (MaxSessions)")
+
+// openChannel opens a channel and answers its requests.
+func (s *session) openChannel(ctx context.Context, timeout time.Duration, kind string, extra []byte) (*channel, error) {
+	type pair struct {
+		ch   ssh.Channel
+		reqs <-chan *ssh.Request
+	}
+	cancelled := make(chan struct{})
+	got, err := within(ctx, s, timeout, "a channel was not opened", func() (pair, error) {
+		ch, reqs, err := s.conn.OpenChannel(kind, extra)
+		select {
+		case <-cancelled:
+			if err == nil {
+				ch.Close()
+				s.wg.Go(func() { ssh.DiscardRequests(reqs) })
+			}
+		default:
+		}
+		return pair{ch, reqs}, err
+	})
+	if err != nil {
+		close(cancelled)
+		var refused *ssh.OpenChannelError
+		if errors.As(err, &refused) {
+			if kind == "session" {
+				return nil, errNoSession
+			}
+			return nil, fmt.Errorf("%s: %s", refused.Reason, clean(refused.Message))
+		}
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		return nil, err
+	}
+	c := &channel{Channel: got.ch, session: s, ended: make(chan struct{})}
+	c.status.Store(-1)
+	s.wg.Go(func() {
+		defer close(c.ended)
+		c.answer(got.reqs)
+	})
+	return c, nil
+}
+
+// answer reads a channel's requests until it is closed.
+func (c *channel) answer(requests <-chan *ssh.Request) {
+	for r := range requests {
+		switch r.Type {
+		case "exit-status":
+			var status struct{ Status uint32 }
+			if ssh.Unmarshal(r.Payload, &status) == nil {
+				c.status.Store(int32(status.Status & 0xff))
+			}
+		case "exit-signal":
+			c.signal.Store(true)
+		case keepaliveRequest:
+			select {
+			case c.session.asked <- time.Now():
+			default:
+			}
+		}
+		if r.WantReply {
+			r.Reply(false, nil)
+		}
+	}
+}
+
+// exec asks for a command and does not wait for the answer: what the command
+// says tells whether it runs.
+func (c *channel) exec(command string) error {
+	_, err := c.SendRequest("exec", false, ssh.Marshal(struct{ Command string }{command}))
+	return err
+}
+
+// A tail keeps the beginning of what is written to it, for errors.
+type tail struct {
+	mu    sync.Mutex
+	bytes []byte
+	limit int
+}
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if room := t.limit - len(t.bytes); room > 0 {
+		t.bytes = append(t.bytes, p[:min(room, len(p))]...)
+	}
+	return len(p), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return string(t.bytes)
+}
+
+// tooManyFailures is how sshd ends a login after MaxAuthTries.
+func tooManyFailures(err error) bool {
+	return strings.Contains(err.Error(), "Too many authentication failures")
+}
+
+// Tasks are the goroutines of one connection. None is started after Wait.
+type tasks struct {
+	mu   sync.Mutex
+	wg   sync.WaitGroup
+	over bool
+}
+
+// Go starts f and reports whether it did.
+func (t *tasks) Go(f func()) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.over {
+		return false
+	}
+	t.wg.Go(f)
+	return true
+}
+
+// Wait takes no further task and waits for all.
+func (t *tasks) Wait() {
+	t.mu.Lock()
+	t.over = true
+	t.mu.Unlock()
+	t.wg.Wait()
+}

@@ -1,0 +1,170 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"sync"
+
+	"github.com/pkg/sftp"
+
+	"github.com/sshform/sshform/apply"
+)
+
+// Stage creates the files, all at the same time. Each is created exclusively
+// with mode 0600, gets its owner and its mode while it is empty, is written,
+// synced and measured. If one fails, all are removed.
+func (h *host) Stage(ctx context.Context, staged []apply.Staged) error {
+	start, err := h.startSFTP()
+	if err != nil {
+		return h.error(err)
+	}
+	var total int64
+	for _, f := range staged {
+		if !path.IsAbs(f.Path) {
+			return fmt.Errorf("stage %s: not an absolute path", f.Path)
+		}
+		total += grantSmall + int64(len(f.Bytes))/32
+	}
+	_, err = ask(ctx, h, start, total, func(c *sftp.Client) (struct{}, error) {
+		return struct{}{}, stageAll(c, staged)
+	})
+	return err
+}
+
+func stageAll(c *sftp.Client, staged []apply.Staged) error {
+	errs := make([]error, len(staged))
+	created := make([]bool, len(staged))
+	together(len(staged), func(i int) {
+		created[i], errs[i] = stage(c, staged[i])
+		if errs[i] != nil {
+			errs[i] = fmt.Errorf("stage %s: %w", staged[i].Path, errs[i])
+		}
+	})
+	err := errors.Join(errs...)
+	if err == nil {
+		return nil
+	}
+	left := make([]error, len(staged))
+	together(len(staged), func(i int) {
+		if created[i] {
+			left[i] = c.Remove(staged[i].Path)
+			if left[i] != nil {
+				left[i] = fmt.Errorf("and %s is left behind: %w", staged[i].Path, left[i])
+			}
+		}
+	})
+	return errors.Join(append([]error{err}, left...)...)
+}
+
+// together runs f for each of n at the same time and waits for all.
+func together(n int, f func(int)) {
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() { f(i) })
+	}
+	wg.Wait()
+}
+
+// stage creates one file and reports whether it did, even if more failed.
+func stage(c *sftp.Client, f apply.Staged) (created bool, err error) {
+	handle, err := c.OpenFile(f.Path, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
+	if err != nil {
+		return false, existing(c, f.Path, err)
+	}
+	err = fill(handle, f)
+	if closeErr := handle.Close(); err == nil {
+		err = closeErr
+	}
+	return true, err
+}
+
+// existing says that a file is there already: SFTP has no word for it.
+func existing(c *sftp.Client, name string, err error) error {
+	var status *sftp.StatusError
+	if errors.As(err, &status) {
+		if _, statErr := c.Lstat(name); statErr == nil {
+			return fs.ErrExist
+		}
+	}
+	return err
+}
+
+func fill(handle *sftp.File, f apply.Staged) error {
+	if err := own(handle, f); err != nil {
+		return err
+	}
+	if _, err := handle.Write(f.Bytes); err != nil {
+		return err
+	}
+	var info fs.FileInfo
+	errs := make([]error, 2)
+	together(2, func(i int) {
+		if i == 0 {
+			errs[i] = syncIfItCan(handle)
+		} else {
+			info, errs[i] = handle.Stat()
+		}
+	})
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	return compare(newInfo(path.Base(f.Path), info), f)
+}
+
+// own sets owner and mode. The owner first: a change of owner may take
+// permissions away.
+func own(handle *sftp.File, f apply.Staged) error {
+	if f.UID >= 0 || f.GID >= 0 {
+		uid, gid := f.UID, f.GID
+		if uid < 0 || gid < 0 {
+			now, err := handle.Stat()
+			if err != nil {
+				return err
+			}
+			owner := newInfo("", now).owner
+			if uid < 0 {
+				uid = owner.UID
+			}
+			if gid < 0 {
+				gid = owner.GID
+			}
+		}
+		if err := handle.Chown(uid, gid); err != nil {
+			return fmt.Errorf("owner %d:%d: %w", uid, gid, err)
+		}
+	}
+	if f.Mode.Perm() == 0o600 {
+		return nil // it was created so
+	}
+	if err := handle.Chmod(f.Mode.Perm()); err != nil {
+		return fmt.Errorf("mode %04o: %w", f.Mode.Perm(), err)
+	}
+	return nil
+}
+
+// syncIfItCan syncs the file, if the server has fsync@openssh.com.
+func syncIfItCan(handle *sftp.File) error {
+	err := handle.Sync()
+	var status *sftp.StatusError
+	if errors.As(err, &status) && status.FxCode() == sftp.ErrSSHFxOpUnsupported {
+		return nil
+	}
+	return err
+}
+
+// compare looks at what the host says it has now.
+func compare(got *info, f apply.Staged) error {
+	switch {
+	case got.size != int64(len(f.Bytes)):
+		return fmt.Errorf("%d bytes of %d were written", got.size, len(f.Bytes))
+	case got.mode.Perm() != f.Mode.Perm():
+		return fmt.Errorf("mode %04o became %04o", f.Mode.Perm(), got.mode.Perm())
+	case f.UID >= 0 && got.owner.UID != f.UID, f.GID >= 0 && got.owner.GID != f.GID:
+		return fmt.Errorf("owner %d:%d became %d:%d", f.UID, f.GID, got.owner.UID, got.owner.GID)
+	}
+	return nil
+}

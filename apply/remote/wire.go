@@ -1,0 +1,316 @@
+package remote
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+)
+
+// Packet types of SFTP version 3 (draft-ietf-secsh-filexfer-02).
+const (
+	fxpOpen    = 3
+	fxpClose   = 4
+	fxpReaddir = 12
+	fxpStatus  = 101
+	fxpHandle  = 102
+)
+
+// Flags of SSH_FXP_OPEN and of attributes.
+const (
+	fxfCreate       = 0x08
+	attrPermissions = 0x04
+)
+
+// maxPacket is the longest SFTP packet that is taken from a server (OpenSSH's
+// own limit, sftp-common.h).
+const maxPacket = 256 << 10
+
+// ours marks the ids of requests that the wire makes itself; the library
+// counts its own up from 1.
+const ours = 1 << 31
+
+// A sftpWire stands between the SFTP library and the channel and mends three
+// things that the library has no option for:
+//   - a file that is created gets mode 0600 from its first moment, not what
+//     the server's umask leaves;
+//   - nobody waits for the answer to the close of something that was only read;
+//   - a listing is asked to go on before its first part has arrived.
+//
+// It also bounds what a server may send: what was granted, and no more.
+type sftpWire struct {
+	r       io.Reader
+	w       io.WriteCloser
+	session *session
+
+	writing sync.Mutex
+	out     []byte // a request that is not whole yet
+
+	mu      sync.Mutex
+	more    *sync.Cond
+	in      []byte // answers the library has not read yet
+	granted int64  // bytes that the server may still send
+	err     error
+
+	written  map[string]bool   // handles of files that are written
+	creating map[uint32]bool   // requests that open one
+	ahead    map[string]uint32 // handle -> id of the listing asked for ahead
+	listing  map[uint32]uint32 // id asked ahead -> id of the library's request that waits; 0 is none yet
+	early    map[uint32][]byte // answers that came before they were asked for
+	dropped  map[uint32]bool   // answers nobody waits for
+}
+
+func newSFTPWire(r io.Reader, w io.WriteCloser, s *session) *sftpWire {
+	wire := &sftpWire{
+		r: r, w: w, session: s, granted: maxPacket,
+		written: map[string]bool{}, creating: map[uint32]bool{}, ahead: map[string]uint32{},
+		listing: map[uint32]uint32{}, early: map[uint32][]byte{}, dropped: map[uint32]bool{},
+	}
+	wire.more = sync.NewCond(&wire.mu)
+	s.wg.Go(wire.pump)
+	return wire
+}
+
+// grant allows the server n more bytes: what the next request may bring.
+func (w *sftpWire) grant(n int64) {
+	w.mu.Lock()
+	w.granted += n
+	w.mu.Unlock()
+}
+
+// Write takes the library's requests. It writes a packet in two parts.
+func (w *sftpWire) Write(p []byte) (int, error) {
+	w.writing.Lock()
+	defer w.writing.Unlock()
+	w.out = append(w.out, p...)
+	var send []byte
+	for len(w.out) >= 4 {
+		length := int(binary.BigEndian.Uint32(w.out))
+		if len(w.out) < 4+length {
+			break
+		}
+		send = append(send, w.request(w.out[:4+length])...)
+		w.out = w.out[4+length:]
+	}
+	if len(w.out) == 0 {
+		w.out = nil
+	}
+	if len(send) == 0 {
+		return len(p), nil
+	}
+	if _, err := w.w.Write(send); err != nil {
+		return 0, w.session.because(err)
+	}
+	return len(p), nil
+}
+
+// request returns what is sent in place of a request of the library.
+func (w *sftpWire) request(packet []byte) []byte {
+	if len(packet) < 9 {
+		return packet // INIT
+	}
+	id, body := binary.BigEndian.Uint32(packet[5:]), packet[9:]
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch packet[4] {
+	case fxpOpen:
+		return w.open(id, packet)
+	case fxpClose:
+		return w.close(id, text(body), packet)
+	case fxpReaddir:
+		return w.readdir(id, text(body), packet)
+	}
+	return packet
+}
+
+// open gives new files their mode: path, flags, no attributes is what the
+// library sends.
+func (w *sftpWire) open(id uint32, packet []byte) []byte {
+	path := text(packet[9:])
+	at := 9 + 4 + len(path)
+	if len(packet) != at+8 {
+		return packet
+	}
+	if binary.BigEndian.Uint32(packet[at:])&fxfCreate == 0 {
+		return packet
+	}
+	w.creating[id] = true
+	out := append([]byte(nil), packet[:at+4]...)
+	out = binary.BigEndian.AppendUint32(out, attrPermissions)
+	out = binary.BigEndian.AppendUint32(out, 0o600)
+	binary.BigEndian.PutUint32(out, uint32(len(out)-4))
+	return out
+}
+
+// close answers the library at once, unless the file was written: then the
+// server's answer counts.
+func (w *sftpWire) close(id uint32, handle string, packet []byte) []byte {
+	if id, ok := w.ahead[handle]; ok {
+		delete(w.ahead, handle)
+		if _, came := w.early[id]; came {
+			delete(w.early, id)
+		} else {
+			w.dropped[id] = true
+		}
+		delete(w.listing, id)
+	}
+	if w.written[handle] {
+		delete(w.written, handle)
+		return packet
+	}
+	w.dropped[id] = true
+	ok := []byte{0, 0, 0, 17, fxpStatus}
+	ok = binary.BigEndian.AppendUint32(ok, id)
+	w.deliver(append(ok, make([]byte, 12)...)) // status 0, no message, no language
+	return packet
+}
+
+// readdir sends two requests for the first and gives the library the answer to
+// the second when it asks again.
+func (w *sftpWire) readdir(id uint32, handle string, packet []byte) []byte {
+	if ahead, ok := w.ahead[handle]; ok {
+		delete(w.ahead, handle)
+		if answer, came := w.early[ahead]; came {
+			delete(w.early, ahead)
+			delete(w.listing, ahead)
+			w.deliver(withID(answer, id))
+		} else {
+			w.listing[ahead] = id
+		}
+		return nil
+	}
+	ahead := id | ours
+	w.ahead[handle] = ahead
+	w.listing[ahead] = 0
+	return append(append([]byte(nil), packet...), withID(append([]byte(nil), packet...), ahead)...)
+}
+
+func withID(packet []byte, id uint32) []byte {
+	binary.BigEndian.PutUint32(packet[5:], id)
+	return packet
+}
+
+// text reads a string of a packet; a wrong one is empty.
+func text(b []byte) string {
+	if len(b) < 4 {
+		return ""
+	}
+	n := int(binary.BigEndian.Uint32(b))
+	if n > len(b)-4 {
+		return ""
+	}
+	return string(b[4 : 4+n])
+}
+
+// pump takes the server's answers.
+func (w *sftpWire) pump() {
+	err := w.take()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err == nil {
+		w.err = err
+	}
+	w.more.Broadcast()
+}
+
+func (w *sftpWire) take() error {
+	var head [4]byte
+	for {
+		if _, err := io.ReadFull(w.r, head[:]); err != nil {
+			return err
+		}
+		length := binary.BigEndian.Uint32(head[:])
+		if length < 5 || length > maxPacket {
+			return fmt.Errorf("the SFTP server sent a packet of %d bytes", length)
+		}
+		packet := make([]byte, 4+length)
+		copy(packet, head[:])
+		if _, err := io.ReadFull(w.r, packet[4:]); err != nil {
+			return err
+		}
+		if err := w.answer(packet); err != nil {
+			w.w.Close()
+			return err
+		}
+	}
+}
+
+// answer hands an answer to whoever waits for it.
+func (w *sftpWire) answer(packet []byte) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.granted -= int64(len(packet))
+	if w.granted < 0 {
+		return &LimitError{Path: "SFTP", What: "bytes than were asked for", Limit: 0}
+	}
+	if len(packet) < 9 {
+		w.deliver(packet)
+		return nil
+	}
+	id := binary.BigEndian.Uint32(packet[5:])
+	if w.creating[id] {
+		delete(w.creating, id)
+		if packet[4] == fxpHandle {
+			w.written[text(packet[9:])] = true
+		}
+	}
+	switch waiting, listed := w.listing[id]; {
+	case w.dropped[id]:
+		delete(w.dropped, id)
+	case listed && waiting == 0:
+		w.early[id] = packet
+	case listed:
+		delete(w.listing, id)
+		w.deliver(withID(packet, waiting))
+	default:
+		w.deliver(packet)
+	}
+	return nil
+}
+
+// deliver queues a packet for the library. It is called with mu held.
+func (w *sftpWire) deliver(packet []byte) {
+	w.in = append(w.in, packet...)
+	w.more.Broadcast()
+}
+
+// Read gives the library the answers.
+func (w *sftpWire) Read(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for len(w.in) == 0 {
+		if w.err != nil {
+			return 0, w.err
+		}
+		w.more.Wait()
+	}
+	n := copy(p, w.in)
+	w.in = w.in[n:]
+	if len(w.in) == 0 {
+		w.in = nil
+	}
+	return n, nil
+}
+
+// Close ends the channel and whoever reads.
+func (w *sftpWire) Close() error {
+	w.mu.Lock()
+	if w.err == nil {
+		w.err = io.EOF
+	}
+	w.more.Broadcast()
+	w.mu.Unlock()
+	return w.w.Close()
+}
+
+// because says why the wire ended.
+func (w *sftpWire) because(err error) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var limit *LimitError
+	if errors.As(w.err, &limit) {
+		return limit
+	}
+	return w.session.because(err)
+}
