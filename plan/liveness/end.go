@@ -118,7 +118,9 @@ func (e end) ending(gap Seconds) Ending {
 		Latest:      Never,
 		By:          ByNothing,
 	}
-	if e.asksFirst() {
+	// A kernel that has something unanswered sends it again and no longer
+	// probes (tcp_keepalive_timer in tcp_timer.c).
+	if e.asksFirst() && e.wait < e.tcp.givesUp() {
 		x.take(ByRetransmission, e.wait.plus(RetransmissionEarliest), e.wait.plus(RetransmissionLatest))
 	} else {
 		x.take(ByTCPKeepAlive, e.tcp.givesUp(), e.tcp.givesUp())

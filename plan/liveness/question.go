@@ -62,9 +62,16 @@ func parseClient(s string) (Client, error) {
 	if !known {
 		return Client{}, fmt.Errorf("there is no client program %q here; known are %s", name, programNames())
 	}
-	c := Client{Program: program, CountMax: program.traits().countMax}
+	t := program.traits()
+	c := Client{Program: program, CountMax: t.countMax}
+	if _, _, counted := strings.Cut(alive, "/"); counted && (!t.drops || program == Dropbear) {
+		return Client{}, fmt.Errorf("%s has no count to set; write %s:%s", t.title, program, alive[:strings.Index(alive, "/")])
+	}
 	var err error
 	c.Interval, c.CountMax, err = parseAlive(alive, c.CountMax)
+	if err == nil && c.CountMax == 0 && program == AsyncSSH {
+		err = fmt.Errorf("asyncssh takes no keepalive_count_max of 0; write 1 or more")
+	}
 	return c, err
 }
 

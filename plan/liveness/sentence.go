@@ -88,7 +88,7 @@ func (x Prediction) Rows() [][2]string {
 	rows := [][2]string{
 		{"server", x.Pair.Server.describe()},
 		{"client", x.Pair.Client.describe()},
-		{"network", x.Pair.Network.String()},
+		{"network", x.Pair.Network.describe()},
 		{"who asks", x.whoAsks()},
 		{"idle path sees traffic", everyWords(x.Gap)},
 		{"server notices death", x.Server.describe()},
@@ -112,6 +112,15 @@ func everyWords(s Seconds) string {
 		return "never"
 	}
 	return "every " + s.Words()
+}
+
+func (n Network) describe() string {
+	for _, p := range Presets() {
+		if p.Network == n {
+			return n.String() + "; then " + p.Then
+		}
+	}
+	return n.String()
 }
 
 func (s Server) describe() string {

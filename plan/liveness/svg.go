@@ -12,21 +12,26 @@ import (
 // so that the same prediction gives the same bytes.
 
 const (
-	pictureWidth = 820
+	pictureWidth = 860
 	laneLeft     = 90
 	laneRight    = 590
 	panelHeight  = 178
 	lineHeight   = 20
 )
 
+// pictureStyle names colours twice instead of using variables, which some
+// viewers do not know.
 const pictureStyle = `
-svg { color-scheme: light dark; --ink: #1f2430; --soft: #687082; --ground: #ffffff; --open: #bfe3c8; --shut: #e4e6eb; --server: #1c5fb8; --client: #9a4a00; --end: #b3261e }
-@media (prefers-color-scheme: dark) { svg { --ink: #e7e9ee; --soft: #a0a7b5; --ground: #14171d; --open: #23543a; --shut: #2b2f38; --server: #7db4ff; --client: #f0a35e; --end: #ff8a80 } }
-text { font: 13px system-ui, sans-serif; fill: var(--ink) }
-.sentence { font-size: 15px } .title { font-weight: 600 } .soft { fill: var(--soft) } .mark { font-weight: 600; text-anchor: middle }
-.ground { fill: var(--ground) } .open { fill: var(--open) } .shut { fill: var(--shut) }
-.server { stroke: var(--server) } .client { stroke: var(--client) } .dot { stroke: none } .dot.server { fill: var(--server) } .dot.client { fill: var(--client) }
-.lane { stroke-width: 3 } .ask { stroke-width: 1.5 } .vain { stroke-dasharray: 3 3 } .end { stroke: var(--end); stroke-width: 3 } .scale { stroke: var(--soft) }
+text { font: 13px system-ui, sans-serif; fill: #1f2430 } .sentence { font-size: 15px } .title { font-weight: 600 }
+.soft { fill: #5d6575 } .mark { font-weight: 600; text-anchor: middle }
+.ground { fill: #ffffff } .open { fill: #bfe3c8 } .shut { fill: #d9dce3 }
+.lane { stroke-width: 3 } .ask { stroke-width: 1.5 } .vain { stroke-dasharray: 3 3 } .end { stroke: #b3261e; stroke-width: 3 } .scale { stroke: #5d6575 }
+line.server { stroke: #1c5fb8 } line.client { stroke: #9a4a00 } .dot.server { fill: #1c5fb8 } .dot.client { fill: #9a4a00 }
+@media (prefers-color-scheme: dark) {
+text { fill: #e7e9ee } .soft { fill: #a0a7b5 } .ground { fill: #14171d } .open { fill: #23543a } .shut { fill: #3a404c }
+.end { stroke: #ff8a80 } .scale { stroke: #a0a7b5 }
+line.server { stroke: #7db4ff } line.client { stroke: #f0a35e } .dot.server { fill: #7db4ff } .dot.client { fill: #f0a35e }
+}
 `
 
 // SVG draws the prediction: the sentence, and both timelines.
@@ -43,7 +48,7 @@ func (x Prediction) SVG() []byte {
 	}
 	x.Quiet().panel(&b, top)
 	x.Cut().panel(&b, top+panelHeight)
-	fmt.Fprintf(&b, `<text class="soft" x="16" y="%d">● asks and is answered   × asks in vain   | end of the session on this side   grey: the network swallows everything</text>`+"\n", height-8)
+	fmt.Fprintf(&b, `<text class="soft" x="16" y="%d">● asks and is answered;  × asks in vain;  | hangs up or is closed;  grey: the network swallows everything</text>`+"\n", height-8)
 	b.WriteString("</svg>\n")
 	return []byte(b.String())
 }
@@ -93,7 +98,7 @@ func (p pen) lane(side schema.Side) {
 	fmt.Fprintf(p, `<text x="16" y="%d">%s</text>`+"\n", y+4, side)
 	fmt.Fprintf(p, `<line class="lane %s" x1="%d" y1="%d" x2="%.1f" y2="%[3]d"/>`+"\n", side, laneLeft, y, end)
 	if gone != Never {
-		fmt.Fprintf(p, `<line class="end" x1="%.1f" y1="%d" x2="%.1[1]f" y2="%d"/>`+"\n", end, y-9, y+9)
+		p.vertical("end", end, y-9, y+9)
 	}
 	fmt.Fprintf(p, `<text x="%d" y="%d">%s</text>`+"\n", laneRight+14, y+4, escape(p.remark(side)))
 }
@@ -115,14 +120,23 @@ func (p pen) marks() {
 
 func (p pen) mark(e Event, at float64) {
 	y, far := p.y(e.Side), p.y(opposite(e.Side))
+	class := "ask " + string(e.Side)
 	if e.Kind == AsksInVain {
-		middle := p.top + 84
-		fmt.Fprintf(p, `<line class="ask vain %s" x1="%.1f" y1="%d" x2="%.1[2]f" y2="%d"/>`+"\n", e.Side, at, y, middle)
-		fmt.Fprintf(p, `<text class="mark" x="%.1f" y="%d">×</text>`+"\n", at, middle+5)
+		// The two sides end at different edges of the network.
+		stop := p.top + 79
+		if e.Side == schema.Client {
+			stop = p.top + 90
+		}
+		p.vertical(class+" vain", at, y, stop)
+		fmt.Fprintf(p, `<text class="mark" x="%.1f" y="%d">×</text>`+"\n", at, stop+5)
 		return
 	}
-	fmt.Fprintf(p, `<line class="ask %s" x1="%.1f" y1="%d" x2="%.1[2]f" y2="%d"/>`+"\n", e.Side, at, y, far)
+	p.vertical(class, at, y, far)
 	fmt.Fprintf(p, `<circle class="dot %s" cx="%.1f" cy="%d" r="4.5"/>`+"\n", e.Side, at, y)
+}
+
+func (p pen) vertical(class string, x float64, from, to int) {
+	fmt.Fprintf(p, `<line class="%s" x1="%.1f" y1="%d" x2="%.1f" y2="%d"/>`+"\n", class, x, from, x, to)
 }
 
 func (p pen) scale() {
@@ -130,10 +144,10 @@ func (p pen) scale() {
 	fmt.Fprintf(p, `<line class="scale" x1="%d" y1="%d" x2="%d" y2="%[2]d"/>`+"\n", laneLeft, y, laneRight)
 	for _, tick := range ticks(p.Span, 8) {
 		at := p.at(tick)
-		fmt.Fprintf(p, `<line class="scale" x1="%.1f" y1="%d" x2="%.1[1]f" y2="%d"/>`, at, y, y+4)
+		p.vertical("scale", at, y, y+4)
 		fmt.Fprintf(p, `<text class="soft" text-anchor="middle" x="%.1f" y="%d">%d</text>`+"\n", at, y+18, int64(tick))
 	}
-	fmt.Fprintf(p, `<text class="soft" x="%d" y="%d">seconds since the last data</text>`+"\n", laneRight+14, y+18)
+	fmt.Fprintf(p, `<text class="soft" x="%d" y="%d">seconds since the last data</text>`+"\n", laneRight+34, y+18)
 }
 
 // at is where a moment lies on the page.

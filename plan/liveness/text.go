@@ -15,11 +15,10 @@ const minWidth = 60
 
 // Text draws the timeline for a terminal of this many columns.
 //
-//	o asks and is answered, ? asks in vain, X hangs up, = the path is open,
-//	/ the path swallows everything
+// Legend explains the marks.
 func (t Timeline) Text(width int) string {
 	width = max(width, minWidth)
-	const label, remark = 9, 32
+	const label, remark = 9, 36
 	cells := width - label - remark - 2
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n", t.Title)
@@ -110,7 +109,7 @@ func ticks(span Seconds, count int) []Seconds {
 }
 
 // Legend explains the marks of Timeline.Text.
-const Legend = "o asks and is answered   ? asks in vain   . TCP keepalive   X hangs up   = open   / swallows everything"
+const Legend = "o asked and answered, ? asks in vain, . TCP keepalive, X gone, = open, / swallows all"
 
 // Text explains the prediction for a terminal of this many columns: a
 // sentence, the numbers, both timelines, and the warnings. With notes it also
