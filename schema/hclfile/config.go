@@ -20,6 +20,9 @@ func (l *loader) config() *schema.Config {
 		Dir: l.dir, Sources: l.texts, MaxAge: maxAge,
 		History: schema.History{Path: filepath.Join(l.dir, ".sshform")},
 	}
+	if l.unreadable {
+		return c
+	}
 	l.settingsOf(c)
 	for _, n := range l.order {
 		l.settle(n)

@@ -10,6 +10,7 @@ package hclfile
 import (
 	"context"
 	"path/filepath"
+	"slices"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/sshform/sshform/schema"
@@ -57,6 +58,8 @@ type loader struct {
 	opts      Options
 	functions map[string]function.Function
 	texts     []schema.Source
+	// unreadable says that a file could not be parsed: nothing is evaluated.
+	unreadable bool
 
 	blocks []*block           // of the top level, in order
 	nodes  map[node]*declared // what can be referred to
@@ -87,6 +90,10 @@ func Open(ctx context.Context, dir string, opts Options) (*Configuration, schema
 	return &Configuration{Config: &schema.Config{Dir: l.dir, Sources: l.texts}, l: l}, l.diagnostics()
 }
 
+// redefined is what the parser says of an argument that stands there twice; all
+// else that it says means that a part of the file is not understood.
+const redefined = "Attribute redefined"
+
 func open(ctx context.Context, dir string, opts Options) *loader {
 	absolute, err := filepath.Abs(dir)
 	if err != nil {
@@ -102,6 +109,12 @@ func open(ctx context.Context, dir string, opts Options) *loader {
 	l.functions = withFunctions(functions(absolute), "liveness", unknownLiveness())
 	sources, files := l.sources(dir)
 	l.texts = sources
+	if slices.ContainsFunc(l.found, func(d schema.Diagnostic) bool { return d.Summary != redefined }) {
+		// What a file with a syntax error declares is not known, so anything
+		// else would be told to be missing.
+		l.unreadable = true
+		return l
+	}
 	for _, file := range files {
 		l.blocks = append(l.blocks, decoder{l.reporter}.file(file)...)
 	}
