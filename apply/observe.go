@@ -208,9 +208,10 @@ func (r *reader) open(ctx context.Context) error {
 }
 
 func openBoth(ctx context.Context, host Host) (fsys fs.FS, shell Shell, err error) {
-	together, inner := errgroup.WithContext(ctx)
-	together.Go(func() (err error) { fsys, err = host.FS(inner); return })
-	together.Go(func() (err error) { shell, err = host.Shell(inner); return })
+	// Both may keep ctx, which therefore is not the group's.
+	var together errgroup.Group
+	together.Go(func() (err error) { fsys, err = host.FS(ctx); return })
+	together.Go(func() (err error) { shell, err = host.Shell(ctx); return })
 	if err := together.Wait(); err != nil {
 		if shell != nil {
 			shell.Close()

@@ -65,10 +65,6 @@ fail() {
 	printf '%s\n' "$*" >&2
 }
 
-inode() {
-	ls -di -- "$1" 2>/dev/null | awk '{ print $1; exit }'
-}
-
 flush() {
 	sync "$1" 2>/dev/null || sync
 }
@@ -313,13 +309,13 @@ publish() {
 		say "stale $real"
 		return 1
 	fi
-	linked=yes
 	if ! ln -- "$real" "$old" 2>/dev/null; then
-		linked=no
 		cp -p -- "$real" "$old" || return 2
 		flush "$old"
 	fi
-	if ! cmp -s -- "$old" "$saved" || { [ "$linked" = yes ] && [ "$(inode "$real")" != "$(inode "$old")" ]; }; then
+	# Both names are compared, byte for byte: inode numbers are no proof on
+	# overlay file systems.
+	if ! cmp -s -- "$old" "$saved" || ! cmp -s -- "$real" "$saved"; then
 		say "stale $real"
 		rm -f -- "$old"
 		return 1
@@ -340,7 +336,7 @@ publish() {
 put_back() {
 	case $kind in
 	create)
-		if [ -e "$stage" ] && [ "$(inode "$stage")" = "$(inode "$real")" ]; then
+		if cmp -s -- "$stage" "$real"; then
 			rm -f -- "$real"
 		fi
 		;;
@@ -435,17 +431,18 @@ unlock() {
 	fi
 }
 
-# settle: remembers how we leave the folders, so that our own tidying does not
-# look like somebody's unloaded edit.
+# settle: remembers how we leave files and folders, so that our own tidying
+# and putting back do not look like somebody's unloaded edit.
 settle() {
 	: >"$state/settled.new"
 	read_manifest
 	number=$files
 	while [ "$number" -gt 0 ]; do
 		read_manifest "$number"
-		folder=${real%/*}
-		when=$(stat -c %.9Z -- "$folder" 2>/dev/null || stat -f %c "$folder" 2>/dev/null)
-		printf '%s %s\n' "$when" "$folder" >>"$state/settled.new"
+		for path in "$real" "${real%/*}"; do
+			when=$(stat -c %.9Z -- "$path" 2>/dev/null || stat -f %c "$path" 2>/dev/null)
+			printf '%s %s\n' "$when" "$path" >>"$state/settled.new"
+		done
 		number=$((number - 1))
 	done
 	mv -f "$state/settled.new" "$state/settled"
