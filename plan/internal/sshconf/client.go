@@ -90,6 +90,7 @@ func (c *clientRun) resolve() {
 		c.sensible()
 	}
 	c.batch()
+	c.clear()
 	c.settle(c.now, nil)
 }
 
@@ -651,8 +652,19 @@ func (c *clientRun) again() {
 	if !c.wantFinal {
 		return
 	}
+	c.early()
 	c.pass, c.final = 2, true
 	c.files()
+}
+
+// early fills in what ssh fills in before the second pass: what that one says
+// about these keywords comes too late.
+func (c *clientRun) early() {
+	for _, key := range []string{"canonicalizehostname", "canonicalizemaxdots", "canonicalizefallbacklocal"} {
+		if s := c.now.at(key); !s.set {
+			*s = slot{set: true, implied: true, values: c.fallback(clientTable.find(key, c.d.release)), maybe: s.maybe}
+		}
+	}
 }
 
 func (c *clientRun) placeOf(key string) Place {
@@ -693,4 +705,11 @@ func (c *clientRun) batch() {
 	}
 	s := c.now.at("serveraliveinterval")
 	s.values, s.implied = []string{"300"}, true
+}
+
+// clear does what ClearAllForwardings does to Tunnel.
+func (c *clientRun) clear() {
+	if v, _ := c.now.value("clearallforwardings"); v == "yes" {
+		c.now["tunnel"] = &slot{set: true, implied: true, values: []string{"false"}}
+	}
 }

@@ -114,17 +114,21 @@ func (t *criteriaTokens) name() (string, bool) {
 	if !ok || s == "" && !t.d.matchSplit {
 		return "", false
 	}
-	if strings.HasPrefix(s, "#") {
+	if t.comment(s) {
 		t.args, t.left = nil, rest{}
 		return "", false
 	}
 	return s, true
 }
 
+// comment reports whether a token starts a comment. Up to 8.6 the line was
+// cut before, if at all.
+func (t *criteriaTokens) comment(s string) bool { return t.d.split && strings.HasPrefix(s, "#") }
+
 // end reports whether nothing but a comment follows.
 func (t *criteriaTokens) end() bool {
 	s, ok := t.next()
-	if ok && strings.HasPrefix(s, "#") {
+	if ok && t.comment(s) {
 		t.args, t.left = nil, rest{}
 		return true
 	}
@@ -152,7 +156,7 @@ func (t *criteriaTokens) argument(c *Criterion, name string) (complaint string) 
 		argument, ok = t.next()
 	}
 	mayBeEmpty := t.d.side == Client && t.d.release.AtLeast(10, 0) && (c.Name == "tagged" || c.Name == "command")
-	if !ok || argument == "" && !mayBeEmpty || strings.HasPrefix(argument, "#") {
+	if !ok || argument == "" && !mayBeEmpty || t.comment(argument) {
 		return "the Match criterion " + name + " has no argument"
 	}
 	c.Argument = argument

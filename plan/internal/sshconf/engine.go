@@ -124,9 +124,13 @@ func (r *run) close(f *frame, last int) {
 func (r *run) apply(f *frame, l *logicalLine, effects []effect) {
 	for i := range effects {
 		e := &effects[i]
+		standing := f.active
+		if e.anyway {
+			standing = In
+		}
 		r.uses = append(r.uses, use{
 			slot: e.slot, row: l.row, written: l.keyword, place: Place{f.path, l.number}, block: f.block,
-			values: e.values, standing: f.active, unset: e.unset, pass: r.pass,
+			values: e.values, standing: standing, unset: e.unset, pass: r.pass,
 		})
 		n := len(r.uses) - 1
 		r.now.put(n, &r.uses[n], e.how)
@@ -309,7 +313,7 @@ func (r *run) effective(row *row, s slots) Effective {
 		if found == nil {
 			continue
 		}
-		if found.set {
+		if found.set && !found.implied {
 			e.Default = false
 			for _, n := range found.from {
 				e.From = addPlace(e.From, r.uses[n].place)
@@ -381,6 +385,9 @@ func (r *run) printed(row *row, key string, s slots) []string {
 		}
 		return out
 	}
+	if row.silent || r.d.release.Debian() && !row.built(r.d.release) {
+		return nil
+	}
 	if !s.isSet(key) {
 		if s[key] != nil && s[key].implied {
 			return s[key].values
@@ -402,12 +409,29 @@ func (d *dialect) shown(row *row, s *slot, uses []use) []string {
 			}
 			return d.channelsDefault()
 		}
+	case kindFiles:
+		if same(s.values[0], "none") && d.release.AtLeast(10, 3) && uses[s.from[0]].pass == 1 {
+			return nil
+		}
+	case kindRaw, kindProxy, kindVersion:
+		if d.side == Client && same(s.values[0], "none") {
+			return d.clearedText(row)
+		}
 	case kindMethods:
 		if len(s.values) == 1 && same(s.values[0], "any") {
 			return []string{"any"}
 		}
 	}
 	return s.values
+}
+
+// clearedText is what ssh prints for a command that none switches off:
+// nothing; VersionAddendum becomes an empty text instead.
+func (d *dialect) clearedText(row *row) []string {
+	if row.kind == kindVersion {
+		return []string{""}
+	}
+	return nil
 }
 
 func (d *dialect) channelsDefault() []string {
@@ -425,7 +449,7 @@ func (r *run) fallback(row *row) []string {
 		text = r.d.qosDefault()
 	case row.kind == kindChannels:
 		return r.d.channelsDefault()
-	case row.debian != "" && r.d.release.Debian():
+	case row.debian != "" && r.d.release.Debian() && row.built(r.d.release):
 		text = row.debian
 	}
 	if text == "" {
@@ -477,6 +501,9 @@ func (r *run) why(d *Directive, merged slots) (Why, Place) {
 	winner := merged[best.slot]
 	if winner == nil || !winner.set {
 		return NoMatch, outermost(d.Block)
+	}
+	if winner.implied {
+		return Later, Place{}
 	}
 	last := winner.from[len(winner.from)-1]
 	by := r.uses[last].place

@@ -64,6 +64,7 @@ const (
 	kindUserEnv                   // PermitUserEnvironment
 	kindTunnel                    // PermitTunnel
 	kindRDomain                   // RDomain: OpenBSD only
+	kindAgentPath                 // AgentSocketPath
 	kindPersist                   // ControlPersist
 	kindKeystrokes                // ObscureKeystrokeTiming
 	kindRefuse                    // RefuseConnection of ssh
@@ -107,6 +108,8 @@ type row struct {
 	vendor vendor
 	// debian replaces fallback on Debian.
 	debian string
+	// silent: the program never prints it.
+	silent bool
 }
 
 type word struct{ written, printed string }
@@ -119,6 +122,8 @@ const (
 	// someBuilds: upstream leaves it to the build (PAM, Kerberos), or many
 	// distributions patch it in, and the banner does not tell.
 	someBuilds
+	// withPAM: as someBuilds, but Debian always has it.
+	withPAM
 	// redHat: RHEL, Fedora and their kin, whose banner says nothing at all.
 	redHat
 )
@@ -133,6 +138,20 @@ func (r *row) holds(release schema.Release) bool {
 		return release.Debian()
 	case redHat:
 		return release.Vendor == ""
+	}
+	return true
+}
+
+// built reports whether the release has the row for certain. Debian dropped
+// GSSAPI and Kerberos in 10.4p1-5 and offers another package with them.
+func (r *row) built(release schema.Release) bool {
+	switch r.vendor {
+	case withPAM:
+		return release.Debian()
+	case someBuilds:
+		return release.Debian() && !release.AtLeast(10, 5)
+	case redHat:
+		return false
 	}
 	return true
 }

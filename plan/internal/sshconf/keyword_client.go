@@ -10,7 +10,7 @@ func clientRows() []row {
 	family := words("inet", "inet", "inet6", "inet6", "any", "any")
 	master := words("true", "true", "yes", "true", "false", "false", "no", "false", "auto", "auto", "ask", "ask",
 		"autoask", "autoask")
-	tunnel := words("ethernet", "ethernet", "point-to-point", "point-to-point", "true", "true", "yes", "true",
+	tunnel := words("ethernet", "ethernet", "point-to-point", "point-to-point", "true", "point-to-point", "yes", "point-to-point",
 		"false", "false", "no", "false")
 	tty := words("true", "true", "yes", "true", "false", "false", "no", "false", "force", "force", "auto", "auto")
 	session := words("none", "none", "subsystem", "subsystem", "default", "default")
@@ -109,8 +109,10 @@ func clientRows() []row {
 		{name: "StrictHostKeyChecking", kind: kindEnum, words: strict, fallback: "ask"},
 		{name: "Compression", kind: kindEnum, words: yes, until: 802, fallback: "no"},
 		{name: "Compression", kind: kindEnum, words: compression, since: 802, fallback: "no"},
-		flag("TCPKeepAlive", "yes"),
-		{name: "KeepAlive", kind: kindEnum, words: yes, slot: "TCPKeepAlive"},
+		{name: "TCPKeepAlive", kind: kindEnum, words: yes, fallback: "yes", until: 1006},
+		{name: "TCPKeepAlive", kind: kindEnum, words: keepAlive(), fallback: "true", since: 1006},
+		{name: "KeepAlive", kind: kindEnum, words: yes, slot: "TCPKeepAlive", until: 1006},
+		{name: "KeepAlive", kind: kindEnum, words: keepAlive(), slot: "TCPKeepAlive", since: 1006},
 		{name: "NumberOfPasswordPrompts", kind: kindInt, fallback: "3"},
 		{name: "SyslogFacility", kind: kindFacility, since: 706, fallback: "USER"},
 		{name: "LogLevel", kind: kindLevel, fallback: "INFO"},

@@ -14,8 +14,8 @@ func serverRows() []row {
 	family := words("inet", "inet", "inet6", "inet6", "any", "any")
 	gateway := words("clientspecified", "clientspecified", "yes", "yes", "no", "no")
 	return []row{
-		{name: "UsePAM", kind: kindFlag, vendor: someBuilds, debian: "no"},
-		{name: "PAMServiceName", kind: kindWord, inMatch: true, since: 908, vendor: someBuilds, debian: "sshd"},
+		{name: "UsePAM", kind: kindFlag, vendor: withPAM, debian: "no"},
+		{name: "PAMServiceName", kind: kindWord, inMatch: true, since: 908, vendor: withPAM, debian: "sshd"},
 		{name: "PAMAuthenticationViaKbdInt", kind: kindDeprecated, until: 1004},
 		{name: "Port", kind: kindPort, fallback: "22"},
 		{name: "HostKey", kind: kindHostKey},
@@ -45,7 +45,8 @@ func serverRows() []row {
 		{name: "PubkeyAcceptedAlgorithms", kind: kindWord, inMatch: true, since: 805},
 		{name: "PubkeyAcceptedKeyTypes", kind: kindWord, inMatch: true, until: 805},
 		{name: "PubkeyAcceptedKeyTypes", kind: kindWord, inMatch: true, slot: "PubkeyAcceptedAlgorithms", since: 805},
-		{name: "PubkeyAuthOptions", kind: kindPubkeyOptions, inMatch: true, since: 802, fallback: "none"},
+		{name: "PubkeyAuthOptions", kind: kindPubkeyOptions, inMatch: true, since: 802, until: 1006, fallback: "none"},
+		{name: "PubkeyAuthOptions", kind: kindPubkeyOptions, inMatch: true, since: 1006, fallback: "none max-pk-ok:6"},
 		{name: "DSAAuthentication", kind: kindFlag, slot: "PubkeyAuthentication"},
 		{name: "KerberosAuthentication", kind: kindFlag, inMatch: true, vendor: someBuilds, debian: "no"},
 		{name: "KerberosOrLocalPasswd", kind: kindFlag, vendor: someBuilds, debian: "yes"},
@@ -69,7 +70,8 @@ func serverRows() []row {
 		{name: "GSSAPIUseSessionCredCache", kind: kindUnsupported, vendor: someBuilds},
 		{name: "GSSUseSessionCCache", kind: kindUnsupported, vendor: someBuilds},
 		{name: "PermitBlacklistedKeys", kind: kindDeprecated, vendor: debianOnly},
-		{name: "DebianBanner", kind: kindFlag, vendor: debianOnly, debian: ""},
+		{name: "DebianBanner", kind: kindFlag, vendor: debianOnly, silent: true, until: 905},
+		{name: "DebianBanner", kind: kindFlag, vendor: debianOnly, since: 905, fallback: "yes"},
 		{name: "PasswordAuthentication", kind: kindFlag, inMatch: true, fallback: "yes"},
 		{name: "KbdInteractiveAuthentication", kind: kindFlag, inMatch: true, fallback: "no", until: 807},
 		{name: "KbdInteractiveAuthentication", kind: kindFlag, inMatch: true, fallback: "yes", since: 807},
@@ -96,8 +98,10 @@ func serverRows() []row {
 		{name: "UseLogin", kind: kindDeprecated},
 		{name: "Compression", kind: kindEnum, words: compression, fallback: "yes"},
 		{name: "RekeyLimit", kind: kindRekey, inMatch: true, fallback: "0 0"},
-		{name: "TCPKeepAlive", kind: kindFlag, fallback: "yes"},
-		{name: "KeepAlive", kind: kindFlag, slot: "TCPKeepAlive"},
+		{name: "TCPKeepAlive", kind: kindFlag, fallback: "yes", until: 1006},
+		{name: "TCPKeepAlive", kind: kindEnum, words: keepAlive(), fallback: "true", since: 1006},
+		{name: "KeepAlive", kind: kindFlag, slot: "TCPKeepAlive", until: 1006},
+		{name: "KeepAlive", kind: kindEnum, words: keepAlive(), slot: "TCPKeepAlive", since: 1006},
 		{name: "AllowTcpForwarding", kind: kindEnum, inMatch: true, words: forwarding, fallback: "yes"},
 		{name: "AllowStreamLocalForwarding", kind: kindEnum, inMatch: true, words: forwarding, fallback: "yes"},
 		{name: "AllowAgentForwarding", kind: kindFlag, inMatch: true, fallback: "yes"},
@@ -167,6 +171,14 @@ func serverRows() []row {
 		{name: "UnusedConnectionTimeout", kind: kindUnused, inMatch: true, since: 902, fallback: "none"},
 		{name: "SshdSessionPath", kind: kindPath, since: 908},
 		{name: "SshdAuthPath", kind: kindPath, since: 1000},
+		{name: "WarnWeakCrypto", kind: kindEnum, since: 1006, fallback: "true",
+			words: words("true", "true", "yes", "true", "false", "false", "no", "false", "no-pq-kex", "false")},
+		{name: "AgentSocketPath", kind: kindAgentPath, inMatch: true, since: 1006, fallback: "user:.ssh/agent"},
 		{name: "RefuseConnection", kind: kindFlag, inMatch: true, since: 909, fallback: "no"},
 	}
+}
+
+// keepAlive are the words of TCPKeepAlive since 10.6, on both sides.
+func keepAlive() []word {
+	return words("yes", "true", "true", "true", "transport", "true", "no", "false", "false", "false", "all", "all")
 }

@@ -167,12 +167,14 @@ type cursor struct {
 	args   []string // modern: what is left
 	left   rest     // before 8.7: what is left
 	modern bool
+	// whole: before 8.7, '=' did not separate the arguments of SetEnv.
+	whole bool
 }
 
 // next returns the next argument; ok is false when there is none.
 func (c *cursor) next() (arg string, ok bool) {
 	if !c.modern {
-		arg, c.left, ok = delim(c.left, true)
+		arg, c.left, ok = delim(c.left, !c.whole)
 		return arg, ok
 	}
 	if len(c.args) == 0 {

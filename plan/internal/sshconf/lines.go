@@ -20,6 +20,8 @@ type dialect struct {
 	split bool
 	// cut: a line ends at its first '#' (sshd up to 8.6; ssh 8.5 and 8.6).
 	cut bool
+	// workDir is where sshd was started.
+	workDir string
 	// matchSplit: the Match line is cut like the others (since 9.9).
 	matchSplit bool
 }
@@ -49,7 +51,8 @@ type logicalLine struct {
 
 // cursor returns a fresh cursor over the arguments.
 func (l *logicalLine) cursor(d *dialect) *cursor {
-	return &cursor{raw: l.raw, args: l.args, left: l.raw, modern: d.split}
+	whole := l.row != nil && l.row.kind == kindSetEnv
+	return &cursor{raw: l.raw, args: l.args, left: l.raw, modern: d.split, whole: whole}
 }
 
 // bare reports whether nothing follows the keyword.

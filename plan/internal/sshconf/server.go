@@ -88,8 +88,8 @@ type ServerQuery struct {
 	SyntaxOnly bool
 	// ConfigDir is where relative Include paths start; empty is /etc/ssh.
 	ConfigDir string
-	// WorkDir is where sshd was started, which matters for "~/…" only, which
-	// sshd takes literally; empty is /.
+	// WorkDir is where sshd was started: other relative paths start there,
+	// and "~/…" in Include, which sshd takes literally. Empty is /.
 	WorkDir string
 }
 
@@ -111,7 +111,9 @@ func ResolveServer(t *Tree, q ServerQuery) *Result {
 	if q.WorkDir == "" {
 		q.WorkDir = "/"
 	}
-	s := &serverRun{run: newRun(t, Server, dialectOf(Server, q.Release)), q: q}
+	d := dialectOf(Server, q.Release)
+	d.workDir = q.WorkDir
+	s := &serverRun{run: newRun(t, Server, d), q: q}
 	s.resolve()
 	return s.finish()
 }
@@ -132,6 +134,7 @@ func (s *serverRun) resolve() {
 	}
 	s.file(main, &frame{path: s.q.Main, active: In})
 	s.global = s.now
+	s.challenge()
 	s.sensible()
 	var over slots
 	if !s.stop && !s.q.SyntaxOnly {
@@ -140,12 +143,28 @@ func (s *serverRun) resolve() {
 	s.settle(s.global, over)
 }
 
+// challenge does what sshd did up to 8.6: ChallengeResponseAuthentication yes,
+// its default, switches KbdInteractiveAuthentication on.
+func (s *serverRun) challenge() {
+	if s.d.release.AtLeast(8, 7) {
+		return
+	}
+	if v, set := s.global.value("challengeresponseauthentication"); set && v == "no" {
+		return
+	}
+	to := s.global.at("kbdinteractiveauthentication")
+	*to = slot{values: []string{"yes"}, implied: true}
+}
+
 // matches is the second pass: only Match blocks count, and what they give
 // replaces the global values.
 func (s *serverRun) matches(main Node) slots {
 	s.pass, s.now, s.testing = 2, slots{}, true
 	s.blocks, s.inclusions = 0, 0
 	s.file(main, &frame{path: s.q.Main, active: Out, matchOnly: s.d.release.AtLeast(8, 4)})
+	if !s.d.release.AtLeast(8, 5) {
+		delete(s.now, "setenv") // sshd forgot to copy it
+	}
 	return s.now
 }
 

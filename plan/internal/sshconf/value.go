@@ -14,6 +14,8 @@ type effect struct {
 	values []string
 	how    rule
 	unset  bool // leaves the slot open, but is a value as written
+	// anyway: it counts although its block does not (ssh forgot to ask).
+	anyway bool
 }
 
 // An outcome is what a directive means: effects, or a complaint. A hard
@@ -63,7 +65,7 @@ func (d *dialect) value(l *logicalLine, c *cursor, had slots, active bool) outco
 		return d.rawValue(l, c, had)
 	case kindList, kindFiles, kindUsers, kindAcceptEnv, kindSendEnv, kindSetEnv, kindChannels,
 		kindForwards, kindMethods, kindPubkeyOptions, kindPenalties:
-		return d.listValue(l, c, had)
+		return d.listValue(l, c, had, active)
 	case kindFlag, kindEnum:
 		return d.enumValue(l, c)
 	case kindTime, kindUnused:
@@ -104,7 +106,7 @@ func (d *dialect) value(l *logicalLine, c *cursor, had slots, active bool) outco
 	case kindHostKey, kindIdentity:
 		return good(effect{slot: key, values: []string{arg}, how: addition})
 	case kindPath:
-		return one(pathText(arg))
+		return one(d.pathText(arg))
 	case kindMaxStartups:
 		return d.startupsValue(l, arg)
 	case kindNetBlock:
@@ -121,9 +123,22 @@ func (d *dialect) value(l *logicalLine, c *cursor, had slots, active bool) outco
 	case kindHash:
 		return d.hashValue(l, arg)
 	case kindLevel:
+		if d.release.Debian() {
+			return d.nameValue(l, arg, debianLevels)
+		}
 		return d.nameValue(l, arg, logLevels)
 	case kindFacility:
-		return d.nameValue(l, arg, facilities)
+		o := d.nameValue(l, arg, facilities)
+		for i := range o.effects {
+			o.effects[i].anyway = d.side == Client
+		}
+		return o
+	case kindAgentPath:
+		path, shared := strings.CutPrefix(arg, "shared:")
+		if !same(arg, "none") && !strings.HasPrefix(arg, "user:") && !(shared && strings.HasPrefix(path, "/")) {
+			return d.refuse("%s takes user:PATH or shared:/PATH, not %q", l.keyword, arg)
+		}
+		return one(arg)
 	case kindUserEnv:
 		return one(arg)
 	case kindTunnel:
@@ -160,11 +175,16 @@ func argumentText(l *logicalLine) string {
 	return strings.TrimRight(l.raw.s, trailing)
 }
 
-func pathText(arg string) string {
-	if same(arg, "none") {
+// pathText anchors a path where sshd was started. What "~" stands for is not
+// known here.
+func (d *dialect) pathText(arg string) string {
+	switch {
+	case same(arg, "none"):
 		return "none"
+	case same(arg, "internal"), arg == "SSH_AUTH_SOCK", arg[0] == '/', arg[0] == '~':
+		return arg
 	}
-	return arg
+	return strings.TrimSuffix(d.workDir, "/") + "/" + arg
 }
 
 func (d *dialect) rawValue(l *logicalLine, c *cursor, had slots) outcome {
@@ -213,7 +233,7 @@ func (d *dialect) enumValue(l *logicalLine, c *cursor) outcome {
 			return good(effect{slot: l.row.key(), values: []string{w.printed}})
 		}
 	}
-	if l.row.vendor == someBuilds && !d.release.Debian() {
+	if !l.row.built(d.release) {
 		return good(effect{slot: l.row.key(), values: []string{arg}})
 	}
 	return d.refuse("%s does not take %q", l.keyword, arg)
@@ -382,7 +402,11 @@ func (d *dialect) maskValue(l *logicalLine, arg string) outcome {
 	if err != nil || n > 0o777 || negative && n != 0 {
 		return d.refuse("%s takes an octal mode, not %q", l.keyword, arg)
 	}
-	return good(effect{slot: l.row.key(), values: []string{fmt.Sprintf("0%o", n)}, how: last})
+	e := effect{slot: l.row.key(), values: []string{fmt.Sprintf("0%o", n)}}
+	if !d.release.AtLeast(10, 6) {
+		e.how, e.anyway = last, d.side == Client
+	}
+	return good(e)
 }
 
 func (d *dialect) hashValue(l *logicalLine, arg string) outcome {
@@ -401,7 +425,9 @@ func (d *dialect) hashValue(l *logicalLine, arg string) outcome {
 var (
 	logLevels = words("QUIET", "QUIET", "FATAL", "FATAL", "ERROR", "ERROR", "INFO", "INFO", "VERBOSE", "VERBOSE",
 		"DEBUG", "DEBUG", "DEBUG1", "DEBUG", "DEBUG2", "DEBUG2", "DEBUG3", "DEBUG3")
-	facilities = words("DAEMON", "DAEMON", "USER", "USER", "AUTH", "AUTH", "AUTHPRIV", "AUTHPRIV",
+	// Debian has an old name for QUIET, and prints it.
+	debianLevels = append(words("SILENT", "SILENT", "QUIET", "SILENT"), logLevels[1:]...)
+	facilities   = words("DAEMON", "DAEMON", "USER", "USER", "AUTH", "AUTH", "AUTHPRIV", "AUTHPRIV",
 		"LOCAL0", "LOCAL0", "LOCAL1", "LOCAL1", "LOCAL2", "LOCAL2", "LOCAL3", "LOCAL3", "LOCAL4", "LOCAL4",
 		"LOCAL5", "LOCAL5", "LOCAL6", "LOCAL6", "LOCAL7", "LOCAL7")
 )

@@ -8,7 +8,7 @@ import (
 )
 
 // listValue is for keywords that take several arguments.
-func (d *dialect) listValue(l *logicalLine, c *cursor, had slots) outcome {
+func (d *dialect) listValue(l *logicalLine, c *cursor, had slots, active bool) outcome {
 	args, blank := c.all()
 	// Up to 9.6 a keyword with a comment but no argument behind it did nothing.
 	if len(args) == 0 && !d.mayBeEmpty(l.row.kind) {
@@ -54,7 +54,7 @@ func (d *dialect) listValue(l *logicalLine, c *cursor, had slots) outcome {
 	case kindForwards:
 		return d.forwardsValue(l, args)
 	case kindMethods:
-		return d.methodsValue(l, args, had)
+		return d.methodsValue(l, args, had.isSet(key), active)
 	case kindPenalties:
 		return d.penaltiesValue(l, args)
 	default:
@@ -132,7 +132,11 @@ func (d *dialect) channelsValue(l *logicalLine, args []string) outcome {
 			continue
 		}
 		kind, interval, found := strings.Cut(a, "=")
-		if _, ok := Seconds(interval, d.release); !found || kind == "" || !ok {
+		_, ok := Seconds(interval, d.release)
+		if d.release.AtLeast(10, 6) { // decimals are kept
+			_, ok = fractionalSeconds(interval)
+		}
+		if !found || kind == "" || !ok {
 			return hard("%s takes type=time, not %q", l.keyword, a)
 		}
 	}
@@ -147,7 +151,9 @@ func (d *dialect) forwardsValue(l *logicalLine, args []string) outcome {
 	alone := args[0] == "any" || args[0] == "none"
 	if !d.release.AtLeast(9, 7) && alone {
 		if len(args) > 1 {
-			return soft("%s has extra arguments behind %s", l.keyword, args[0])
+			o := soft("%s has extra arguments behind %s", l.keyword, args[0])
+			o.hard = !d.split
+			return o
 		}
 		return good(effect{slot: l.row.key(), values: args})
 	}
@@ -179,27 +185,47 @@ func (d *dialect) forwardsValue(l *logicalLine, args []string) outcome {
 // methodNames are all methods that any build knows.
 const methodNames = " none publickey password keyboard-interactive hostbased gssapi-with-mic gssapi-keyex "
 
-func (d *dialect) methodsValue(l *logicalLine, args []string, had slots) outcome {
-	for i, a := range args {
-		if a == "any" {
-			if i > 0 || len(args) > 1 || had.isSet(l.row.key()) && !d.release.AtLeast(9, 7) {
-				return hard("any must stand alone behind %s", l.keyword)
-			}
-			continue
+func (d *dialect) methodsValue(l *logicalLine, args []string, had, active bool) outcome {
+	// Up to 9.6 "any" was compared with what earlier lines and, in an active
+	// section, earlier arguments gave.
+	modern := d.release.AtLeast(9, 7)
+	given := had && !modern
+	any := false
+	for _, a := range args {
+		switch {
+		case a == "any" && given, a != "any" && any:
+			return hard("any must stand alone behind %s", l.keyword)
+		case a == "any":
+			any = true
+		case !knownMethods(a):
+			return hard("%s does not know all methods of %q", l.keyword, a)
 		}
-		for method := range strings.SplitSeq(a, ",") {
-			name, _, _ := strings.Cut(method, ":")
-			if name == "" || !strings.Contains(methodNames, " "+name+" ") {
-				return hard("%s does not know the method %q", l.keyword, name)
-			}
-		}
+		given = given || modern || active
 	}
 	return good(effect{slot: l.row.key(), values: []string{strings.Join(args, " ")}})
 }
 
+// knownMethods judges a list of methods.
+func knownMethods(list string) bool {
+	for method := range strings.SplitSeq(list, ",") {
+		name, _, _ := strings.Cut(method, ":")
+		if name == "" || !strings.Contains(methodNames, " "+name+" ") {
+			return false
+		}
+	}
+	return true
+}
+
 func (d *dialect) pubkeyOptionsValue(l *logicalLine, args []string) outcome {
-	touch, verify := false, false
+	touch, verify, tests := false, false, ""
 	for _, a := range args {
+		if number, found := strings.CutPrefix(a, "max-pk-ok:"); found && d.release.AtLeast(10, 6) {
+			if _, ok := integer(number, math.MaxInt32); !ok {
+				return d.refuse("%s takes a number behind max-pk-ok, not %q", l.keyword, number)
+			}
+			tests = a
+			continue
+		}
 		switch {
 		case same(a, "none"):
 		case same(a, "touch-required"):
@@ -219,6 +245,9 @@ func (d *dialect) pubkeyOptionsValue(l *logicalLine, args []string) outcome {
 	}
 	if shown == nil {
 		shown = []string{"none"}
+	}
+	if tests != "" {
+		shown = append(shown, tests)
 	}
 	return good(effect{slot: l.row.key(), values: []string{strings.Join(shown, " ")}})
 }

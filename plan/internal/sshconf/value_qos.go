@@ -37,9 +37,12 @@ func (d *dialect) qosKnown(name string) bool {
 	return true
 }
 
-// qosOld are the old type-of-service names, which mean the system's default
-// since 10.1.
-func qosOld(name string) bool {
+// qosGone reports whether a class is one of the old type-of-service names,
+// which mean the system's default since 10.1; Debian's 10.0 has that change.
+func (d *dialect) qosGone(name string) bool {
+	if !d.release.AtLeast(10, 1) && !(d.release.Debian() && d.release.AtLeast(10, 0)) {
+		return false
+	}
 	return name == "lowdelay" || name == "throughput" || name == "reliability"
 }
 
@@ -48,8 +51,11 @@ func (d *dialect) parseQoS(s string) (int64, bool) {
 		if !same(s, q.name) || !d.qosKnown(q.name) {
 			continue
 		}
-		if qosOld(q.name) && d.release.AtLeast(10, 1) {
+		if d.qosGone(q.name) {
 			return qosNone, true
+		}
+		if q.name == "le" && !d.release.AtLeast(8, 8) {
+			return 1, true // a wrong number, mended in 8.8 or 8.9
 		}
 		return q.value, true
 	}
@@ -83,8 +89,14 @@ func strtolAny(s string) (int64, bool) {
 }
 
 func (d *dialect) qosText(n int64) string {
+	if !d.release.AtLeast(8, 8) && n == 4 {
+		return "reliability"
+	}
 	for _, q := range qosNames {
-		if q.value == n && d.qosKnown(q.name) && !(qosOld(q.name) && d.release.AtLeast(10, 1)) {
+		if n == 1 && q.name == "le" && d.qosKnown(q.name) && !d.release.AtLeast(8, 8) {
+			return q.name
+		}
+		if q.value == n && d.qosKnown(q.name) && !d.qosGone(q.name) {
 			return q.name
 		}
 	}
@@ -119,7 +131,9 @@ func (d *dialect) qosDefault() string {
 	switch {
 	case d.release.AtLeast(10, 1):
 		return "ef cs0"
-	case d.release.Debian() && !d.release.AtLeast(10, 0):
+	case d.release.Debian() && d.release.AtLeast(10, 0):
+		return "ef cs1"
+	case d.release.Debian():
 		return "lowdelay throughput"
 	case d.release.AtLeast(7, 8):
 		return "af21 cs1"
