@@ -50,7 +50,8 @@ type Preset struct {
 	Title string
 	// Source is the document that says so.
 	Source string
-	// Then is what happens to a packet of a forgotten connection.
+	// Then is what happens to a packet of a forgotten connection; empty where
+	// that is not documented.
 	Then string
 	// Adjustable says how the limit can be changed; empty if it cannot.
 	Adjustable string
@@ -74,7 +75,7 @@ func Presets() []Preset {
 			Adjustable: "tcp.idle_timeout.seconds of a TCP listener, 60 to 6000; TLS listeners are fixed",
 		},
 		{
-			Network: Network{Name: "aws-security-group", Limit: 432000}, Title: "AWS security group connection tracking", Then: swallowed,
+			Network: Network{Name: "aws-security-group", Limit: 432000}, Title: "AWS security group connection tracking",
 			Source:     "Amazon EC2 API Reference: ConnectionTrackingSpecification",
 			Adjustable: "tcpEstablishedTimeout of the network interface, 60 to 432000",
 		},
@@ -103,7 +104,7 @@ func Presets() []Preset {
 			Source: "Compute Engine, General tips: connection tracking of VPC networks, 10 minutes",
 		},
 		{
-			Network: Network{Name: "home-router", Limit: 240, Longest: 86400}, Title: "home routers, which differ widely", Then: swallowed,
+			Network: Network{Name: "home-router", Limit: 240, Longest: 86400}, Title: "home routers, which differ widely",
 			Source: "Hätönen et al., An Experimental Study of Home Gateway Characteristics, IMC 2010; RFC 5382 (REQ-5) asks for at least 2 h 4 min, and many forget sooner",
 		},
 		{
@@ -112,12 +113,12 @@ func Presets() []Preset {
 			Adjustable: "ipvsadm --set",
 		},
 		{
-			Network: Network{Name: "linux-conntrack", Limit: 432000}, Title: "Linux connection tracking", Then: swallowed,
+			Network: Network{Name: "linux-conntrack", Limit: 432000}, Title: "Linux connection tracking",
 			Source:     "Linux, Documentation/networking/nf_conntrack-sysctl.rst: nf_conntrack_tcp_timeout_established",
 			Adjustable: "net.netfilter.nf_conntrack_tcp_timeout_established",
 		},
 		{
-			Network: Network{Name: "oci-nlb", Limit: 360}, Title: "Oracle Cloud network load balancer", Then: swallowed,
+			Network: Network{Name: "oci-nlb", Limit: 360}, Title: "Oracle Cloud network load balancer",
 			Source:     "OCI Network Load Balancer: Changing a Listener's Idle Timeout",
 			Adjustable: "--tcp-idle-timeout",
 		},

@@ -116,7 +116,7 @@ func everyWords(s Seconds) string {
 
 func (n Network) describe() string {
 	for _, p := range Presets() {
-		if p.Network == n {
+		if p.Network == n && p.Then != "" {
 			return n.String() + "; then " + p.Then
 		}
 	}

@@ -194,9 +194,14 @@ func (r *result) deedWords() string {
 	return string(r.what)
 }
 
+// unwatched trials do not look at who asks.
+func (r *result) unwatched() bool {
+	return r.chatty || r.what == leave && r.quiet < time.Second
+}
+
 func (r *result) predictedAsking() string {
 	switch {
-	case r.chatty:
+	case r.unwatched():
 		return ""
 	case r.prediction.Gap > 3600:
 		return string(r.prediction.Prober)
@@ -208,7 +213,7 @@ func (r *result) predictedAsking() string {
 
 func (r *result) measuredAsking() string {
 	switch {
-	case r.chatty:
+	case r.unwatched():
 		return ""
 	case r.gap == 0:
 		return "nobody"

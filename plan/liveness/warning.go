@@ -67,7 +67,7 @@ func serverWarnings(s Server, values Values) []Warning {
 		add(Warning{
 			Code: "doubled-clock", Severity: schema.Warning, Keyword: "ClientAliveInterval",
 			Summary: "sshd waits twice as long as configured",
-			Detail: fmt.Sprintf("OpenSSH %s asks a silent client every %s, not every %s, and drops it %s after its last data. The releases 9.2 to 9.4 compare whole seconds with > instead of >=; 9.5 does not. "+
+			Detail: fmt.Sprintf("OpenSSH %s asks a silent client every %s, not every %s, and its count is exceeded %s after the last data. The releases 9.2 to 9.4 compare whole seconds with > instead of >=; 9.5 does not. "+
 				"Configure half of the seconds you want, or reckon with the double.",
 				s.Release, serverEnd(s).wait, s.Interval, dropWords(serverEnd(s).byProbes())),
 		})
