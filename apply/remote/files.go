@@ -104,24 +104,97 @@ func (f *files) count(name string) error {
 	return nil
 }
 
-// Open opens a file or a folder. A file's bytes are read with its first Read.
+// Open opens a file or a folder and measures it in the same trip. A file's
+// bytes are read with its first Read, in one more.
 func (f *files) Open(name string) (fs.File, error) {
-	info, err := f.Stat(name)
+	p, err := f.path("open", name)
 	if err != nil {
-		return nil, pathError("open", name, unwrapPath(err))
+		return nil, err
 	}
+	opened, err := ask(f.ctx, f.host, f.sftp, grantSmall, func(c *sftp.Client) (*opening, error) { return open(c, p) })
+	if err != nil {
+		return nil, pathError("open", name, err)
+	}
+	info := newInfo(path.Base(name), opened.info)
 	if info.IsDir() {
 		return &folder{files: f, name: name, info: info}, nil
 	}
-	return &file{files: f, name: name, info: info}, nil
+	if err := f.count(name); err != nil {
+		opened.close()
+		return nil, pathError("open", name, err)
+	}
+	return &file{files: f, name: name, info: info, opened: opened}, nil
 }
 
-func unwrapPath(err error) error {
-	var pathErr *fs.PathError
-	if errors.As(err, &pathErr) {
-		return pathErr.Err
+// An opening is a file that was opened and measured.
+type opening struct {
+	path   string
+	info   fs.FileInfo
+	handle *sftp.File // nil for what cannot be read: a folder, a device
+}
+
+// open opens and measures at the same time.
+func open(c *sftp.Client, p string) (*opening, error) {
+	o := &opening{path: p}
+	var openErr, statErr error
+	together(2, func(i int) {
+		if i == 0 {
+			o.info, statErr = c.Stat(p)
+		} else {
+			o.handle, openErr = c.Open(p)
+		}
+	})
+	switch {
+	case statErr != nil:
+		o.close()
+		return nil, statErr
+	case !o.info.Mode().IsRegular():
+		o.close()
+	case openErr != nil:
+		return nil, openErr
 	}
-	return err
+	return o, nil
+}
+
+// close gives the handle up; nobody waits for the answer.
+func (o *opening) close() {
+	if o.handle != nil {
+		o.handle.Close()
+		o.handle = nil
+	}
+}
+
+// read reads the whole file and looks whether it changed meanwhile.
+func (o *opening) read() ([]byte, error) {
+	switch {
+	case o.info.IsDir():
+		return nil, errIsFolder
+	case o.handle == nil:
+		return nil, errNotRegular
+	case o.info.Size() > MaxFileSize:
+		return nil, &LimitError{Path: o.path, What: "bytes", Limit: MaxFileSize}
+	}
+	var content []byte
+	var after fs.FileInfo
+	var readErr, statErr error
+	together(2, func(i int) {
+		if i == 0 {
+			content, readErr = readSized(o.handle, o.info.Size())
+		} else {
+			after, statErr = o.handle.Stat()
+		}
+	})
+	switch {
+	case readErr != nil:
+		return nil, readErr
+	case statErr != nil:
+		return nil, statErr
+	case len(content) == 0 || after.Size() != int64(len(content)):
+		// It changed while it was read, or its size is not what stat says, as
+		// in /proc.
+		return readToEnd(o.path, o.handle)
+	}
+	return content, nil
 }
 
 // ReadFile reads a regular file in two trips: it is opened and measured at
@@ -135,62 +208,14 @@ func (f *files) ReadFile(name string) ([]byte, error) {
 		return nil, pathError("open", name, err)
 	}
 	content, err := ask(f.ctx, f.host, f.sftp, MaxFileSize+grantSmall, func(c *sftp.Client) ([]byte, error) {
-		return readFile(c, p)
+		opened, err := open(c, p)
+		if err != nil {
+			return nil, err
+		}
+		defer opened.close()
+		return opened.read()
 	})
 	return content, pathError("open", name, err)
-}
-
-// readFile reads a file whose size is about to be known.
-func readFile(c *sftp.Client, p string) ([]byte, error) {
-	type measured struct {
-		info fs.FileInfo
-		err  error
-	}
-	before := make(chan measured, 1)
-	go func() {
-		info, err := c.Stat(p)
-		before <- measured{info, err}
-	}()
-	handle, err := c.Open(p)
-	m := <-before
-	if handle != nil {
-		defer handle.Close()
-	}
-	if err = orDefault(m.err, err); err != nil {
-		return nil, err
-	}
-	if err := readable(p, m.info); err != nil {
-		return nil, err
-	}
-	after := make(chan measured, 1)
-	go func() {
-		info, err := handle.Stat()
-		after <- measured{info, err}
-	}()
-	content, err := readSized(handle, m.info.Size())
-	switch m := <-after; {
-	case err != nil:
-		return nil, err
-	case m.err != nil:
-		return nil, m.err
-	case m.info.Size() != int64(len(content)):
-		// It changed while it was read, or its size is not what stat says, as
-		// in /proc.
-		return readToEnd(p, handle)
-	}
-	return content, nil
-}
-
-func readable(p string, info fs.FileInfo) error {
-	switch {
-	case info.IsDir():
-		return errIsFolder
-	case !info.Mode().IsRegular():
-		return errNotRegular
-	case info.Size() > MaxFileSize:
-		return &LimitError{Path: p, What: "bytes", Limit: MaxFileSize}
-	}
-	return nil
 }
 
 var (
@@ -320,6 +345,7 @@ type file struct {
 	info  fs.FileInfo
 
 	mu      sync.Mutex
+	opened  *opening
 	content *bytes.Reader
 	closed  bool
 }
@@ -333,9 +359,9 @@ func (f *file) Read(p []byte) (int, error) {
 		return 0, pathError("read", f.name, fs.ErrClosed)
 	}
 	if f.content == nil {
-		content, err := f.files.ReadFile(f.name)
+		content, err := ask(f.files.ctx, f.files.host, f.files.sftp, MaxFileSize+grantSmall, func(*sftp.Client) ([]byte, error) { return f.opened.read() })
 		if err != nil {
-			return 0, err
+			return 0, pathError("read", f.name, err)
 		}
 		f.content = bytes.NewReader(content)
 	}
@@ -349,6 +375,7 @@ func (f *file) Close() error {
 		return pathError("close", f.name, fs.ErrClosed)
 	}
 	f.closed = true
+	f.opened.close()
 	return nil
 }
 

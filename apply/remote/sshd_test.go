@@ -122,7 +122,7 @@ func (s *realSSHD) dial(context.Context, string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(s.path, "-i", "-f", s.in("sshd_config"))
+	cmd := exec.Command(s.path, "-i", "-e", "-f", s.in("sshd_config"))
 	log := &logWriter{path: s.in("log")}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = theirs, theirs, log
 	err = cmd.Start()
