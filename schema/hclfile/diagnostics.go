@@ -90,10 +90,29 @@ func times(n int) string {
 
 // header returns the header of the top-level block around a place.
 func (r *reporter) header(at hcl.Range) string {
-	if file, known := r.files[at.Filename]; known && file != nil {
+	file := r.files[at.Filename]
+	if file == nil {
+		return ""
+	}
+	body, native := file.Body.(*hclsyntax.Body)
+	if !native {
 		return hcled.ContextString(file, at.Start.Byte)
 	}
-	return ""
+	// The last block that begins at the place or before it; blocks are in order.
+	i, found := slices.BinarySearchFunc(body.Blocks, at.Start.Byte, func(b *hclsyntax.Block, place int) int {
+		return b.TypeRange.Start.Byte - place
+	})
+	if !found {
+		i--
+	}
+	if i < 0 || at.Start.Byte >= body.Blocks[i].Range().End.Byte {
+		return ""
+	}
+	header := body.Blocks[i].Type
+	for _, label := range body.Blocks[i].Labels {
+		header += fmt.Sprintf(" %q", label)
+	}
+	return header
 }
 
 func place(r hcl.Range) placed {

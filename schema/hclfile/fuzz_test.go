@@ -24,10 +24,7 @@ func FuzzLoad(f *testing.F) {
 	for _, example := range []string{"laptop", "fleet"} {
 		f.Add([]byte(text(f, "../../examples/"+example+"/main.sshform.hcl")), false)
 	}
-	f.Add([]byte("locals {\n  a = "+strings.Repeat("(", 100_000)+"\n}"), false)
-	f.Add([]byte("locals {\n  a = "+strings.Repeat("!", 100_000)+"true\n}"), false)
-	f.Add([]byte(`{"locals": {"a": "`+strings.Repeat("${[", 50_000)+`"}}`), true)
-	f.Add([]byte(strings.Repeat(`{"a":`, 100_000)), true)
+	f.Add([]byte(`{"locals": {"a": "${[for x in [1] : x]}"}}`), true)
 	f.Add([]byte("\xef\xbb\xbfserver \"x\" {\r\n}\r\n"), false)
 	f.Fuzz(func(t *testing.T, content []byte, isJSON bool) {
 		dir, name := t.TempDir(), "main"+configSuffix
@@ -53,6 +50,26 @@ func FuzzLoad(f *testing.F) {
 			t.Errorf("got a syntax error after formatting %q to %q, want none", content, formatted)
 		}
 	})
+}
+
+// TestHugeFiles holds what would take a parser's stack, or time beyond reason.
+func TestHugeFiles(t *testing.T) {
+	for name, content := range map[string]string{
+		"brackets.sshform.hcl":   "locals {\n  a = " + strings.Repeat("(", 1_000_000) + "\n}",
+		"operators.sshform.hcl":  "locals {\n  a = " + strings.Repeat("!", 1_000_000) + "true\n}",
+		"choices.sshform.hcl":    "locals {\n  a = " + strings.Repeat("1?1:", 100_000) + "1\n}",
+		"blocks.sshform.hcl":     strings.Repeat("a {\n}\n", 20_000),
+		"templates.sshform.json": `{"locals": {"a": "` + strings.Repeat("${[", 500_000) + `"}}`,
+		"objects.sshform.json":   strings.Repeat(`{"a":`, 500_000),
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			write(t, filepath.Join(dir, name), content)
+			if _, found := Load(context.Background(), dir, Options{}); !found.HasErrors() {
+				t.Errorf("got %v, want errors", found)
+			}
+		})
+	}
 }
 
 func TestFilesThatCannotBeRead(t *testing.T) {
