@@ -106,3 +106,7 @@ func cmpBool(a, b bool) int {
 	}
 	return -1
 }
+
+// SecretInConfiguration is the summary of diagnostics about a line that holds
+// a secret. What stands behind their Subject on the line must not be shown.
+const SecretInConfiguration = "Secret in the configuration"

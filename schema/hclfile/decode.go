@@ -216,7 +216,7 @@ func blockOf(summary string) string {
 
 func unknownArgument(name string, kind blockType, label string) (summary, detail string) {
 	if advice := secretAdvice(name); advice != "" {
-		return "Secret in the configuration", advice
+		return schema.SecretInConfiguration, advice
 	}
 	summary = "Unknown argument"
 	in := "A " + kind.name + " block"

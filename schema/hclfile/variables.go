@@ -367,7 +367,7 @@ func (l *loader) fallback(in *input) (cty.Value, bool) {
 		return cty.DynamicVal, false
 	}
 	if in.sensitive && !value.IsNull() && !(value.Type() == cty.String && value.AsString() == "") {
-		l.wrong(in.fallback.NameRange, "Secret in the configuration", "The variable %q is sensitive, but its default stands in the configuration, where everybody who can read the repository reads it. Take the default away, or set it to null.", in.name)
+		l.wrong(in.fallback.NameRange, schema.SecretInConfiguration, "The variable %q is sensitive, but its default stands in the configuration, where everybody who can read the repository reads it. Take the default away, or set it to null.", in.name)
 		return cty.DynamicVal, false
 	}
 	converted, err := in.convert(value)
