@@ -30,7 +30,7 @@ func writable(path string) error {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return &fs.PathError{Op: "write", Path: path, Err: errors.New("it is a directory")}
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".sshform-*")
+	f, err := besides(path)
 	if err != nil {
 		return err
 	}
@@ -40,7 +40,7 @@ func writable(path string) error {
 // writeFile writes a file under another name first, so that what is there is
 // always whole.
 func writeFile(path string, mode fs.FileMode, write func(*os.File) error) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".sshform-*")
+	f, err := besides(path)
 	if err != nil {
 		return err
 	}
@@ -53,4 +53,14 @@ func writeFile(path string, mode fs.FileMode, write func(*os.File) error) error 
 		os.Remove(f.Name())
 	}
 	return err
+}
+
+// besides creates a file of another name beside path. An error names path.
+func besides(path string) (*os.File, error) {
+	f, err := os.CreateTemp(filepath.Dir(path), ".sshform-*")
+	var failed *fs.PathError
+	if errors.As(err, &failed) {
+		err = &fs.PathError{Op: "create", Path: path, Err: failed.Err}
+	}
+	return f, err
 }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/sshform/sshform/cmd/sshform/internal/view"
 )
 
 // starterFile is what init writes into an empty directory.
@@ -66,12 +68,8 @@ func (p *program) checkConfiguration(c *cobra.Command) error {
 	if found.HasErrors() {
 		return failed
 	}
-	files := len(configuration.Config.Sources)
-	noun := "files"
-	if files == 1 {
-		noun = "file"
-	}
-	fmt.Fprintf(p.stdout, "sshform v%s is ready: %d configuration %s checked, nothing to download.\n", thisTool().Version, files, noun)
+	fmt.Fprintf(p.stdout, "sshform v%s is ready: %s checked, nothing to download.\n",
+		thisTool().Version, view.Count(len(configuration.Config.Sources), "configuration file"))
 	p.view().Hint("See what would change with: sshform plan")
 	return nil
 }

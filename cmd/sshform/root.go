@@ -71,13 +71,15 @@ func (p *program) rootCommand() *cobra.Command {
 // mainCommands are the road from nothing to a changed host, in its order.
 func (p *program) mainCommands() []*cobra.Command {
 	return []*cobra.Command{
-		p.initCommand(), p.validateCommand(), // PLAN APPLY
+		p.initCommand(), p.validateCommand(),
 	}
 }
 
 func (p *program) otherCommands() []*cobra.Command {
 	return []*cobra.Command{
-		p.fmtCommand(), p.showCommand(), p.versionCommand(), p.completionCommand(),
+		p.completionCommand(), p.consoleCommand(), p.fmtCommand(),
+		p.forceUnlockCommand(), p.historyCommand(), p.locksCommand(), p.outputCommand(), p.runsCommand(),
+		p.showCommand(), p.versionCommand(),
 	}
 }
 
@@ -113,7 +115,7 @@ func atMost(n int) cobra.PositionalArgs {
 			allowed = fmt.Sprintf("at most %d", n)
 		}
 		return problem("Too many arguments", fmt.Sprintf(
-			"%s takes %s, and %q is one more. Options begin with a dash. For help: %s -help.",
+			"%s takes %s, and %q is one more. Options begin with a dash. For help:\n    %s -help",
 			c.CommandPath(), allowed, args[n], c.CommandPath()))
 	}
 }
@@ -129,7 +131,7 @@ func unknownCommand(parent *cobra.Command, name string) error {
 	if near := nearest(name, names); near != "" {
 		detail += fmt.Sprintf(" Did you mean %q?", near)
 	}
-	return problem("Unknown command", detail+fmt.Sprintf(" To see all commands: %s -help.", parent.CommandPath()))
+	return problem("Unknown command", detail+fmt.Sprintf(" To see all commands:\n    %s -help", parent.CommandPath()))
 }
 
 // wrongOption explains what pflag could not read.
@@ -137,7 +139,7 @@ func wrongOption(c *cobra.Command, err error) error {
 	if errors.Is(err, pflag.ErrHelp) {
 		return err
 	}
-	more := fmt.Sprintf(" For help: %s -help.", c.CommandPath())
+	more := fmt.Sprintf(" For help:\n    %s -help", c.CommandPath())
 	var unknown *pflag.NotExistError
 	var novalue *pflag.ValueRequiredError
 	var invalid *pflag.InvalidValueError

@@ -14,7 +14,7 @@ func (h *Human) Event(e apply.Event) {
 	switch e.Kind {
 	case apply.WaveStarted:
 		if e.Wave != nil && e.Wave.Name != "" {
-			h.print("\n%s\n", h.out.paint(strong, fmt.Sprintf("Wave %s: %s", h.line(e.Wave.Name), count(e.Wave.Hosts, "host"))))
+			h.print("\n%s\n", h.out.paint(strong, fmt.Sprintf("Wave %s: %s", h.line(e.Wave.Name), Count(e.Wave.Hosts, "host"))))
 		}
 	case apply.WaveSoaks:
 		if e.Wave != nil {
@@ -76,7 +76,7 @@ func gerunds(a plan.Action) (doing, finished string) {
 }
 
 func progressText(p apply.Progress) string {
-	text := fmt.Sprintf("%d of %s done", p.Done, count(p.Total, "host"))
+	text := fmt.Sprintf("%d of %s done", p.Done, Count(p.Total, "host"))
 	if p.Failed > 0 {
 		text += fmt.Sprintf(", %d failed", p.Failed)
 	}
@@ -93,7 +93,7 @@ func stoppedText(s apply.Stopped) string {
 	switch s.Kind {
 	case "budget":
 		return fmt.Sprintf("Stopped: %s in wave %q, and the limit is %d. Hosts that were not started are untouched.",
-			count(s.Failed, "failure"), s.Wave, s.Limit)
+			Count(s.Failed, "failure"), s.Wave, s.Limit)
 	case "window":
 		return fmt.Sprintf("Stopped: the window of wave %q is closed. It opens %s. Run the same plan again then.",
 			s.Wave, s.Opens.Format("Mon 2006-01-02 15:04 MST"))

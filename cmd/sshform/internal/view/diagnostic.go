@@ -136,7 +136,7 @@ func (h *Human) snippet(d schema.Diagnostic, p pen, boxed bool) string {
 	if !ok {
 		return ""
 	}
-	before, marked, after := split(line, *d.Subject)
+	before, marked, after := shownPieces(line, d)
 	label := fmt.Sprintf("  %d: ", d.Subject.Start.Line)
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s%s%s%s\n", label, h.code(before), p.underline(h.code(marked)), h.code(after))
@@ -179,6 +179,16 @@ func SourceLine(source []byte, r schema.Range) (string, bool) {
 	from := bytes.LastIndexByte(source[:r.Start.Byte], '\n') + 1
 	line, _, _ := bytes.Cut(source[from:], []byte("\n"))
 	return strings.TrimSuffix(string(line), "\r"), true
+}
+
+// shownPieces cuts the line of a diagnostic around its subject. Where the line
+// holds a secret, what follows is hidden.
+func shownPieces(line string, d schema.Diagnostic) (before, marked, after string) {
+	before, marked, after = split(line, *d.Subject)
+	if d.Summary == schema.SecretInConfiguration {
+		after = " = " + hidden
+	}
+	return before, marked, after
 }
 
 // split cuts a line around the columns of a range. A range that goes on over

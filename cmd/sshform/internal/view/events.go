@@ -179,9 +179,9 @@ func diagnosticOf(d schema.Diagnostic, source func(string) []byte, text func(str
 	if !ok {
 		return out
 	}
-	before, marked, _ := split(line, r)
+	before, marked, after := shownPieces(line, d)
 	out.Snippet = &snippetJSON{
-		Code: text(line), StartLine: r.Start.Line, From: len(before), To: len(before) + len(marked),
+		Code: text(before + marked + after), StartLine: r.Start.Line, From: len(before), To: len(before) + len(marked),
 		Values: []valueJSON{},
 	}
 	if d.Block != "" {

@@ -128,7 +128,7 @@ func timesText(n int) string {
 
 // Reading begins the line that ReadingDone ends.
 func (h *Human) Reading(r Reading) {
-	fmt.Fprintf(h.paper.Out, "Reading %s on %s...", count(r.Files, "file"), count(r.Hosts, "host"))
+	fmt.Fprintf(h.paper.Out, "Reading %s on %s...", Count(r.Files, "file"), Count(r.Hosts, "host"))
 	h.reading = true
 }
 
@@ -152,8 +152,8 @@ func (h *Human) Note(text string) {
 	h.print("\n%s\n", Wrap(h.text(text), h.paper.Out.wrapWidth()))
 }
 
-// count is "1 host", "4 hosts".
-func count(n int, what string) string {
+// Count is "1 host", "4 hosts".
+func Count(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}

@@ -1,6 +1,10 @@
 package view
 
-import "strings"
+import (
+	"encoding/json"
+	"io"
+	"strings"
+)
 
 // Outputs prints name = value lines.
 func (h *Human) Outputs(outputs []Output) {
@@ -22,4 +26,12 @@ func outputText(o Output) string {
 		return hidden
 	}
 	return o.Text
+}
+
+// OutputsJSON writes name → {sensitive, type, value}.
+func OutputsJSON(w io.Writer, outputs []Output) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(orderedOutputs(outputs))
 }

@@ -45,7 +45,7 @@ func (h *Human) noChanges(s Shown) {
 	h.print("%s Your infrastructure matches the configuration.\n", h.out.paint(green, "No changes."))
 	if s.Read.Hosts > 0 {
 		h.print("\n%s\n", Wrap(fmt.Sprintf("sshform has read %s on %s and found every declared value in force.",
-			count(s.Read.Files, "file"), count(s.Read.Hosts, "host")), h.paper.Out.wrapWidth()))
+			Count(s.Read.Files, "file"), Count(s.Read.Hosts, "host")), h.paper.Out.wrapWidth()))
 	}
 }
 
@@ -56,7 +56,7 @@ func (h *Human) waves(p *plan.Plan) {
 	}
 	var parts []string
 	for _, w := range p.Rollout.Waves {
-		parts = append(parts, fmt.Sprintf("%s (%s)", w.Name, count(w.Hosts, "host")))
+		parts = append(parts, fmt.Sprintf("%s (%s)", w.Name, Count(w.Hosts, "host")))
 	}
 	h.print("Waves: %s.\n", h.line(strings.Join(parts, ", then ")))
 }
@@ -128,7 +128,7 @@ func (h *Human) instance(in instance) {
 		h.comment("reload pending: the file is right, and sshd has not read it yet")
 	}
 	if hiddenOnes > 0 {
-		h.comment(fmt.Sprintf("(%s hidden)", count(hiddenOnes, "unchanged setting")))
+		h.comment(fmt.Sprintf("(%s hidden)", Count(hiddenOnes, "unchanged setting")))
 	}
 	for _, note := range c.Notes {
 		h.comment(note)
