@@ -138,6 +138,35 @@ func TestSummaryJSON(t *testing.T) {
 	}
 }
 
+// What a plan changes is shown as before and after; an equal pair once.
+func TestChangeText(t *testing.T) {
+	before := predict(t, liveness.Question{Server: "0", ServerRelease: "9.6"})
+	after := predict(t, liveness.Question{Server: "30", ServerRelease: "9.6"})
+	got := liveness.Change{Before: before, After: after}.Text(80, false)
+	now, then := strings.Index(got, "Now: An idle session stays open: nothing but TCP keepalive"), strings.Index(got, "With the plan:\n\nAn idle session stays open: the server asks every 30 s")
+	if now != 0 || then < now {
+		t.Errorf("got %s, want what is now and then what will be", got)
+	}
+	if got := (liveness.Change{Before: after, After: after}).Text(80, false); got != after.Text(80, false) {
+		t.Errorf("got %s, want it explained once", got)
+	}
+}
+
+// The JSON of a picture names its events in words.
+func TestExplanationJSON(t *testing.T) {
+	x := predict(t, liveness.Question{Server: "4/1", ServerRelease: "9.6"})
+	text, err := json.Marshal(x.Explanation().Cut)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"title":"When the path dies right after the last data","span":9,"events":[{"at":0,"kind":"dies"},` +
+		`{"at":4,"side":"server","kind":"asks-in-vain"},{"at":8,"side":"server","kind":"hangs-up","by":"probes"}],` +
+		`"later":[{"at":7875,"side":"client","kind":"hangs-up","by":"tcp-keepalive"}]}`
+	if diff := cmp.Diff(want, string(text)); diff != "" {
+		t.Errorf("want -, got +:\n%s", diff)
+	}
+}
+
 func TestGroups(t *testing.T) {
 	a := liveness.Pair{Server: liveness.Server{Interval: 15, CountMax: 3}}
 	b := liveness.Pair{Server: liveness.Server{Interval: 30, CountMax: 3}}

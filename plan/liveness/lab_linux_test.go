@@ -40,7 +40,8 @@ func newLab(t *testing.T, name string) *lab {
 	id := fmt.Sprintf("sshform-%s%d", name, os.Getpid())
 	l := &lab{dir: t.TempDir(), client: id + "c", router: id + "r", server: id + "s"}
 	for _, ns := range []string{l.client, l.router, l.server} {
-		run(t, "ip", "netns", "add", ns)
+		out, err := exec.Command(testenv.Program(t, "ip"), "netns", "add", ns).CombinedOutput()
+		testenv.Need(t, err == nil, fmt.Sprintf("no network namespaces here: %s", out))
 		t.Cleanup(func() { run(t, "ip", "netns", "del", ns) })
 		run(t, "ip", "-n", ns, "link", "set", "lo", "up")
 	}

@@ -85,7 +85,22 @@ func TestTCPGivesUpBeforeALongCount(t *testing.T) {
 	}
 }
 
+// measure runs a trial, and once more if it contradicts the prediction: a
+// machine that was too busy to be on time is not, a second time.
 func (l *lab) measure(t *testing.T, tr trial) result {
+	r, first := l.attempt(t, tr)
+	if len(first) == 0 {
+		return r
+	}
+	r, second := l.attempt(t, tr)
+	if len(second) > 0 {
+		t.Errorf("first time:\n%s\nsecond time:\n%s", strings.Join(first, "\n"), strings.Join(second, "\n"))
+	}
+	return r
+}
+
+// attempt returns what was seen and what contradicts the prediction.
+func (l *lab) attempt(t *testing.T, tr trial) (result, []string) {
 	addr := l.address(t)
 	r := result{trial: tr, release: sshdRelease(t, tr.sshd)}
 	r.trial.server.Release = r.release
@@ -97,19 +112,19 @@ func (l *lab) measure(t *testing.T, tr trial) result {
 	}
 	client := start(t, l.command(t, tr.client, addr, remote))
 	up, isUp := client.says(time.Now().Add(60*time.Second), "up")
-	if !isUp || t.Failed() {
+	if !isUp {
 		t.Fatalf("no session:\n%s\n%s", client.output(), sshd.output())
 	}
 	l.watchQuiet(&r, addr, up.at)
 	l.lose(t, &r, addr, up.at, sshd, client)
-	r.check(t)
-	if t.Failed() {
+	contradictions := r.check()
+	if len(contradictions) > 0 {
 		for _, p := range l.capture.of(addr) {
 			t.Logf("%6.2f s: from server %v, seen there %v, %d bytes, keepalive %v", p.at.Sub(up.at).Seconds(), p.fromServer, p.seenByServer, p.payload, p.keepalive)
 		}
 		t.Logf("sshd said:\n%s\nclient said:\n%s", sshd.output(), client.output())
 	}
-	return r
+	return r, contradictions
 }
 
 // watchQuiet sees who asks, and how often the wire carries something. The first
@@ -226,37 +241,38 @@ func (l *lab) patience(r *result) time.Duration {
 	return longest + 3*time.Second
 }
 
-func (r *result) check(t *testing.T) {
-	if !r.chatty && r.what != leave {
+// check returns what contradicts the prediction.
+func (r *result) check() []string {
+	var found []string
+	note := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
+	if !r.unwatched() {
 		want := r.prediction.Prober
 		if want == liveness.NobodyProbes {
 			want = ""
 		}
+		gap := toDuration(r.prediction.Gap)
 		if r.asker != want {
-			t.Errorf("who asks: got %q, want %q", r.asker, want)
+			note("who asks: got %q, want %q", r.asker, want)
 		}
-		if gap := toDuration(r.prediction.Gap); want != "" && (r.gap-gap).Abs() > steadiness {
-			t.Errorf("idle path sees traffic every: got %v, want %v", r.gap, gap)
+		if gap < time.Minute && (r.gap-gap).Abs() > steadiness {
+			note("idle path sees traffic every: got %v, want %v", r.gap, gap)
 		}
 	}
-	if r.quiet > 10*time.Second && (r.gap-toDuration(r.prediction.Gap)).Abs() > steadiness {
-		t.Errorf("TCP keepalive: got every %v, want %v", r.gap, r.prediction.Gap)
+	side := func(name string, got time.Duration, want liveness.Seconds) {
+		switch {
+		case toDuration(want) > r.patience && got != unseen:
+			note("%s gave up after %v, want not within %v", name, got, r.patience)
+		case toDuration(want) <= r.patience && got == unseen:
+			note("%s did not give up within %v, want after %s", name, r.patience, want)
+		case toDuration(want) <= r.patience && !near(got, toDuration(want)):
+			note("%s gave up after %v, want %s", name, got, want)
+		}
 	}
-	r.checkSide(t, "server", r.server, r.wantServer())
+	side("server", r.server, r.wantServer())
 	if r.what != freezeClient {
-		r.checkSide(t, "client", r.client, r.wantClient())
+		side("client", r.client, r.wantClient())
 	}
-}
-
-func (r *result) checkSide(t *testing.T, side string, got time.Duration, want liveness.Seconds) {
-	switch {
-	case toDuration(want) > r.patience && got != unseen:
-		t.Errorf("%s gave up after %v, want not within %v", side, got, r.patience)
-	case toDuration(want) <= r.patience && got == unseen:
-		t.Errorf("%s did not give up within %v, want after %s", side, r.patience, want)
-	case toDuration(want) <= r.patience && !near(got, toDuration(want)):
-		t.Errorf("%s gave up after %v, want %s", side, got, want)
-	}
+	return found
 }
 
 func near(got, want time.Duration) bool {

@@ -4,12 +4,12 @@ import "github.com/sshform/sshform/schema"
 
 // An Event is something that happens to a silent session.
 type Event struct {
-	At Seconds
+	At Seconds `json:"at"`
 	// Side is who does it; empty is the network.
-	Side schema.Side
-	Kind EventKind
-	// By is the cause of a HangsUp.
-	By Cause
+	Side schema.Side `json:"side,omitempty"`
+	Kind EventKind   `json:"kind"`
+	// By is the cause of a HangsUp or Closes.
+	By Cause `json:"by,omitempty"`
 }
 
 // An EventKind is what happens.

@@ -73,6 +73,19 @@ func (x Prediction) Summary() Summary {
 	return s
 }
 
+// An Explanation is all there is to say about a pair, for JSON.
+type Explanation struct {
+	Summary
+	// Quiet and Cut are the timelines of the same names.
+	Quiet Timeline `json:"quiet"`
+	Cut   Timeline `json:"cut"`
+}
+
+// Explanation returns the facts together with both timelines.
+func (x Prediction) Explanation() Explanation {
+	return Explanation{Summary: x.Summary(), Quiet: x.Quiet(), Cut: x.Cut()}
+}
+
 func orNever(s Seconds) Seconds {
 	if s == 0 {
 		return Never

@@ -137,6 +137,23 @@ func (x Prediction) Text(width int, notes bool) string {
 	return b.String()
 }
 
+// A Change is a pair before and after a plan.
+type Change struct{ Before, After Prediction }
+
+// Text explains the change for a terminal of this many columns: what is now
+// and its timelines, then everything about what will be. Where nothing changes
+// it explains the one there is.
+func (c Change) Text(width int, notes bool) string {
+	if c.Before.Pair == c.After.Pair {
+		return c.After.Text(width, notes)
+	}
+	var b strings.Builder
+	b.WriteString(wrap("Now: "+c.Before.Sentence(), width, ""))
+	b.WriteString("\n" + c.Before.Quiet().Text(width) + "\n" + c.Before.Cut().Text(width) + "\n")
+	b.WriteString("With the plan:\n\n" + c.After.Text(width, notes))
+	return b.String()
+}
+
 func title(s schema.Severity) string { return strings.ToUpper(string(s[:1])) + string(s[1:]) }
 
 // hang writes a name and a text beside it, wrapped.
