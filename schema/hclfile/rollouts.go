@@ -170,10 +170,9 @@ func (l *loader) waveHost(v cty.Value) (string, error) {
 	return h.Name, nil
 }
 
-var windowForm = regexp.MustCompile(`^(\S+) ([0-2]\d):([0-5]\d)-([0-2]\d):([0-5]\d) (\S+)$`)
-
 // window reads when a wave may start: days, a clock range and a zone.
 func (l *loader) window(a *args) string {
+	windowForm := regexp.MustCompile(`^(\S+) ([0-2]\d):([0-5]\d)-([0-2]\d):([0-5]\d) (\S+)$`)
 	window, _ := readArgument(a, "window", func(v cty.Value) (string, error) {
 		s, err := asString(v)
 		if err != nil {
