@@ -121,6 +121,9 @@ func (c *clientRun) options() {
 			return
 		}
 	}
+	if kind, _ := c.now.value("sessiontype"); kind == "subsystem" && c.q.Command == "" {
+		c.fatal(Place{File: CommandLine}, 255, "SessionType subsystem needs the name of one")
+	}
 }
 
 // files reads the user's file and then the system's.
@@ -226,6 +229,9 @@ func (c *clientRun) line(l *logicalLine, f *clientFile) {
 			c.complain(f.frame, at, o.complaint)
 		}
 		return
+	}
+	if o.doubt != "" {
+		c.undecided(at, o.doubt)
 	}
 	if l.row.kind == kindRefuse && f.active == Maybe {
 		c.undecided(at, "RefuseConnection: whether its block matches is not known")

@@ -36,6 +36,7 @@ type frame struct {
 	path      string
 	inclusion int
 	depth     int
+	top       Place  // the Include line of the outermost file; zero in that file
 	within    *Block // the block around the Include line
 	block     *Block // the block under way
 	active    Standing
@@ -44,6 +45,14 @@ type frame struct {
 	// matchOnly: sshd's second pass outside of any Match block.
 	matchOnly bool
 	bad       int
+}
+
+// topOf returns the line of the outermost file that leads to a line of f.
+func (f *frame) topOf(p Place) Place {
+	if f.depth == 0 {
+		return p
+	}
+	return f.top
 }
 
 func newRun(t *Tree, side Side, d dialect) *run {
@@ -106,7 +115,7 @@ func (r *run) open(f *frame, fresh Block) *Block {
 		return b
 	}
 	b := &fresh
-	b.Within = f.within
+	b.Within, b.Top = f.within, f.topOf(fresh.Place)
 	r.res.Blocks = append(r.res.Blocks, b)
 	r.blocks = len(r.res.Blocks)
 	f.block = b
@@ -151,6 +160,7 @@ func (r *run) remember(f *frame, l *logicalLine, n int) {
 		}
 		r.res.Directives = append(r.res.Directives, Directive{
 			Place: Place{f.path, l.number}, Keyword: name, Written: l.keyword, Block: f.block,
+			Top: f.topOf(Place{f.path, l.number}),
 		})
 	}
 	d := &r.res.Directives[at]
@@ -180,11 +190,12 @@ func (r *run) include(f *frame, l *logicalLine, pattern string, open func(path s
 		if r.pass == 1 {
 			r.res.Includes = append(r.res.Includes, Inclusion{
 				Place: Place{f.path, l.number}, Path: path, Depth: f.depth + 1, Block: f.block,
+				Top: f.topOf(Place{f.path, l.number}),
 			})
 		}
 		child := &frame{
 			path: path, inclusion: r.inclusions, depth: f.depth + 1, within: f.block, block: f.block,
-			active: f.active, never: f.active == Out,
+			active: f.active, never: f.active == Out, top: f.topOf(Place{f.path, l.number}),
 		}
 		open(path, n, child)
 	}

@@ -269,7 +269,7 @@ func (g *generator) one(choices map[string][]string) (keyword, value string) {
 	sort.Strings(names)
 	keyword = pick(g, names...)
 	values := choices[keyword]
-	if g.chance(g.daring) {
+	if g.chance(g.daring) && keyword != "Port" { // a word might be a service
 		values = choices[pick(g, names...)]
 	}
 	return keyword, pick(g, values...)

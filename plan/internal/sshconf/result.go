@@ -51,6 +51,9 @@ type Block struct {
 	// Within is the block around the Include line that pulled the file in;
 	// nil at the outermost level. A block counts only if this one does.
 	Within *Block
+	// Top is the line of the outermost file through which it is read: its own
+	// Place there, or the Include line that leads to its file.
+	Top Place
 	// Standing is for the login or target of the query. For sshd -t, which
 	// asks for nobody, it is Out.
 	Standing Standing
@@ -80,6 +83,9 @@ type Directive struct {
 	Block *Block
 	// Counts says that the value takes part in the effective one.
 	Counts bool
+	// Top is the line of the outermost file through which it is read: its own
+	// Place there, or the Include line that leads to its file.
+	Top Place
 	// Why says why it does not, and By the line that has its place.
 	Why Why
 	By  Place
@@ -181,6 +187,9 @@ type Inclusion struct {
 	Depth int
 	// Block is the block around the Include line; nil in the global section.
 	Block *Block
+	// Top is the Include line of the outermost file that leads here; Place
+	// itself at depth 1.
+	Top Place
 }
 
 // Valid reports whether the program accepts the configuration.
@@ -200,7 +209,10 @@ func (r *Result) Keyword(name string) Effective {
 // set, sorted by name.
 func (r *Result) Keywords() []Effective {
 	all := make([]Effective, 0, len(r.effective))
-	for _, e := range r.effective {
+	for name, e := range r.effective {
+		if name != lower(e.Keyword) {
+			continue // an old name for another keyword
+		}
 		if len(e.Values) > 0 || len(e.From) > 0 || !e.Decided() {
 			all = append(all, e)
 		}
@@ -239,4 +251,54 @@ func (r *Result) IncludeOf(path string) (Inclusion, bool) {
 		}
 	}
 	return Inclusion{}, false
+}
+
+// In returns the directives of a keyword that stand in a block itself, not in
+// one inside it; nil is the global section. They are in reading order, from
+// all files.
+func (r *Result) In(b *Block, keyword string) []Directive {
+	var out []Directive
+	for _, d := range r.Of(keyword) {
+		if d.Block == b && d.File != CommandLine {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// Exceptions returns the directives of a keyword in blocks: the lines that
+// give, or could give, some logins or targets a value of their own.
+func (r *Result) Exceptions(keyword string) []Directive {
+	var out []Directive
+	for _, d := range r.Of(keyword) {
+		if d.Block != nil {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// BlocksIn returns the blocks that a file opens, in order of lines. A file
+// that is included several times opens them each time; the first is returned.
+func (r *Result) BlocksIn(file string) []*Block {
+	var out []*Block
+	seen := map[int]bool{}
+	for _, b := range r.Blocks {
+		if b.File == file && !seen[b.Line] {
+			seen[b.Line] = true
+			out = append(out, b)
+		}
+	}
+	return out
+}
+
+// All reports whether a block applies to everyone: Match all, or Host * alone.
+func (b *Block) All() bool {
+	if b.Within != nil && !b.Within.All() {
+		return false
+	}
+	if b.Keyword == "Host" {
+		return len(b.Patterns) == 1 && b.Patterns[0] == "*"
+	}
+	return len(b.Criteria) == 1 && b.Criteria[0].Name == "all" && !b.Criteria[0].Negated
 }

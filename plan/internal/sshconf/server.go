@@ -258,6 +258,9 @@ func (s *serverRun) line(l *logicalLine, f *frame) {
 		}
 		return
 	}
+	if o.doubt != "" {
+		s.undecided(at, o.doubt)
+	}
 	if s.testing && (!l.row.inMatch || f.block == nil) {
 		return // the first pass took it
 	}

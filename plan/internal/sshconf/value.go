@@ -24,6 +24,8 @@ type outcome struct {
 	effects   []effect
 	complaint string
 	hard      bool
+	// doubt says what about the line only the host knows.
+	doubt string
 }
 
 func good(effects ...effect) outcome { return outcome{effects: effects} }
@@ -99,10 +101,14 @@ func (d *dialect) value(l *logicalLine, c *cursor, had slots, active bool) outco
 		if known {
 			text = strconv.FormatInt(n, 10)
 		}
-		if l.row.kind == kindClientPort {
-			return one(text)
+		o := one(text)
+		if l.row.kind == kindPort {
+			o.effects[0].how = addition
 		}
-		return good(effect{slot: key, values: []string{text}, how: addition})
+		if !known {
+			o.doubt = l.keyword + ": the name " + arg + " is looked up in the services of the host"
+		}
+		return o
 	case kindHostKey, kindIdentity:
 		return good(effect{slot: key, values: []string{arg}, how: addition})
 	case kindPath:

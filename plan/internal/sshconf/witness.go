@@ -185,57 +185,54 @@ func middle(p netip.Prefix) string {
 }
 
 // HostWitness makes a host name that a Host line, or the host and
-// originalhost criteria of a Match line, apply to. why says why there is none.
+// originalhost criteria of a Match line, and the blocks around it apply to.
+// why says why there is none.
 func HostWitness(b *Block, release schema.Release) (host string, why Refusal) {
 	const plain = "witness.invalid"
-	host = plain
+	candidates := []string{plain}
 	for at := b; at != nil; at = at.Within {
-		if at.Keyword == "Host" {
-			if host, why = hostFor(at.Patterns, host, plain); why != "" {
-				return "", why
-			}
-			continue
+		for _, p := range at.Patterns {
+			candidates = append(candidates, examples(p, plain)...)
 		}
 		for _, c := range at.Criteria {
-			switch {
-			case c.Name == "all" && !c.Negated, c.Name == "final" && !c.Negated:
-			case c.Name == "host" || c.Name == "originalhost":
-				if host, why = hostForCriterion(c, host, plain); why != "" {
-					return "", why
-				}
+			switch c.Name {
+			case "host", "originalhost":
+				candidates = append(candidates, examples(c.Argument, plain)...)
+			case "all", "final":
 			default:
 				return "", "the criterion " + Refusal(c.Name) + " is not about the host alone"
 			}
 		}
 	}
-	return host, ""
-}
-
-func hostFor(patterns []string, host, plain string) (string, Refusal) {
-	c := &clientRun{run: newRun(NewTree(), Client, dialectOf(Client, schema.Release{}))}
-	fits := func(s string) bool {
-		c.host = s
-		return c.patterns(patterns) == In
-	}
-	candidates := []string{host}
-	for _, p := range patterns {
-		candidates = append(candidates, examples(p, plain)...)
-	}
 	for _, s := range candidates {
-		if hostable(s) && fits(s) {
+		if hostable(s) && hostFits(b, s, release) {
 			return s, ""
 		}
 	}
-	return "", "no host name matches " + Refusal(strings.Join(patterns, " "))
+	return "", "no host name can meet all patterns of " + Refusal(b.Place.String())
 }
 
-func hostForCriterion(c Criterion, host, plain string) (string, Refusal) {
-	for _, s := range append([]string{host}, examples(c.Argument, plain)...) {
-		if hostable(s) && matchHost(s, c.Argument) != c.Negated {
-			return s, ""
+// hostFits reports whether a block and those around it apply to a host whose
+// name stays as it is typed.
+func hostFits(b *Block, host string, release schema.Release) bool {
+	c := &clientRun{
+		run: newRun(NewTree(), Client, dialectOf(Client, release)), q: ClientQuery{Host: host}, host: host, final: true,
+	}
+	for at := b; at != nil; at = at.Within {
+		if at.Keyword == "Host" && c.patterns(at.Patterns) != In {
+			return false
+		}
+		for _, m := range at.Criteria {
+			one := c.criterion(m, In, at.Place)
+			if m.Negated {
+				one = In - one
+			}
+			if one != In {
+				return false
+			}
 		}
 	}
-	return "", "no host name matches " + Refusal(c.Argument)
+	return true
 }
 
 // hostable reports whether a name can be given to ssh as an argument.
