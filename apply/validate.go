@@ -149,16 +149,26 @@ func (t *transaction) rehearse(ctx context.Context) error {
 	}
 	err := t.rehearseOn(ctx, "candidate")
 	var refused *LoginError
-	switch {
-	case err == nil:
-		t.note("the rehearsal login came from no address: rules by address were not judged")
-		return nil
-	case errors.As(err, &refused):
-		if t.rehearseOn(ctx, "live") == nil {
+	if errors.As(err, &refused) {
+		if t.rehearseOn(ctx, "live") != nil {
+			return t.withoutRehearsal(ctx, fmt.Errorf("a rehearsal login is refused by the present configuration, too: %w", err))
+		}
+		// Once more: where each login has an sshd of its own, the end of
+		// another login can fail this one.
+		if err = t.rehearseOn(ctx, "candidate"); errors.As(err, &refused) {
 			return fmt.Errorf("a rehearsal login is let in by the present configuration and not by the new one: %w", err)
 		}
-		err = fmt.Errorf("a rehearsal login is refused by the present configuration, too: %w", err)
 	}
+	if err == nil {
+		t.note("the rehearsal login came from no address: rules by address were not judged")
+		return nil
+	}
+	return t.withoutRehearsal(ctx, err)
+}
+
+// withoutRehearsal decides whether the transaction may go on although no
+// rehearsal login could be held.
+func (t *transaction) withoutRehearsal(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

@@ -17,7 +17,7 @@ shift 4
 
 made=
 restore_folder() {
-	[ -z "$made" ] || rmdir "$made"
+	[ -z "$made" ] || rmdir "$made" 2>/dev/null
 }
 trap restore_folder EXIT
 
@@ -37,20 +37,28 @@ run() {
 	esac
 }
 
-# ask LOGIN OPTION…: the output passes through, the messages are kept.
+# ask LOGIN OPTION…: the output passes through, the messages are kept. sshd
+# wants its folder for privilege separation (sshd.c), which on some systems
+# exists only while a daemon runs; with one sshd a login the system removes it
+# whenever some login ends.
 ask() {
-	{ messages=$(run "$@" 2>&1 >&3 3>&-) && status=0 || status=$?; } 3>&1
-	case $messages in
-	*'Missing privilege separation directory: '*)
-		# On some systems it exists only while a daemon runs (sshd.c).
-		folder=${messages##*Missing privilege separation directory: }
-		if [ -z "$made" ] && [ "$(id -u)" = 0 ] && mkdir -m 755 "$folder"; then
-			made=$folder
-			ask "$@"
-			return
-		fi
-		;;
-	esac
+	tries=0
+	while :; do
+		{ messages=$(run "$@" 2>&1 >&3 3>&-) && status=0 || status=$?; } 3>&1
+		tries=$((tries + 1))
+		case $messages in
+		*'Missing privilege separation directory: '*)
+			if [ "$tries" -lt 5 ] && [ "$(id -u)" = 0 ]; then
+				folder=${messages##*Missing privilege separation directory: }
+				if mkdir -m 755 "$folder" 2>/dev/null; then
+					made=$folder
+				fi
+				continue
+			fi
+			;;
+		esac
+		break
+	done
 	printf '\n%s err\n%s\n%s end %s\n' "$mark" "$messages" "$mark" "$status"
 }
 

@@ -117,8 +117,15 @@ candidate=
 # systems exists only while a daemon runs.
 need_folder() {
 	[ "$(id -u)" = 0 ] || return 0
-	folder=$(sshd -t 2>&1 | sed -n 's/^Missing privilege separation directory: //p')
-	if [ -n "$folder" ] && mkdir -m 755 "$folder" 2>/dev/null; then
+	make_folder "$(sshd -t 2>&1)"
+}
+
+# make_folder MESSAGES: makes the folder that sshd misses; false if it misses
+# none.
+make_folder() {
+	folder=$(printf '%s\n' "$1" | sed -n 's/^Missing privilege separation directory: //p')
+	[ -n "$folder" ] || return 1
+	if mkdir -m 755 "$folder" 2>/dev/null; then
 		made_folder=$folder
 	fi
 }
@@ -131,9 +138,14 @@ drop_folder() {
 
 check_config() {
 	need_folder
-	sshd -t
+	messages=$(sshd -t 2>&1)
 	status=$?
+	if make_folder "$messages"; then
+		messages=$(sshd -t 2>&1)
+		status=$?
+	fi
 	drop_folder
+	[ -z "$messages" ] || fail "$messages"
 	return "$status"
 }
 
@@ -395,7 +407,12 @@ name_boot_unit() {
 	[ "$(id -u)" = 0 ] && [ -d /run/systemd/system ] && boot_unit=/etc/systemd/system/sshform-restore-$id.service
 }
 
+# guard_boot: where systemd starts sshd, a unit settles the run before it does.
 guard_boot() {
+	case $way in
+	systemd | systemd-socket | per-login) ;;
+	*) return 0 ;;
+	esac
 	name_boot_unit || return 0
 	wants=/etc/systemd/system/multi-user.target.wants
 	(
@@ -418,7 +435,12 @@ UNIT
 	) && ln -s "$boot_unit" "$wants/" && flush "$boot_unit"
 }
 
-unguard_boot() {
+un# guard_boot: where systemd starts sshd, a unit settles the run before it does.
+guard_boot() {
+	case $way in
+	systemd | systemd-socket | per-login) ;;
+	*) return 0 ;;
+	esac
 	name_boot_unit || return 0
 	rm -f "$boot_unit" "/etc/systemd/system/multi-user.target.wants/${boot_unit##*/}"
 }
@@ -612,21 +634,37 @@ judge_tree() {
 	phase=$1
 	frame=$2
 	shift 2
-	need_folder
-	messages=$(sshd -t -dd 2>&1)
-	printf '%s %s check %s\n%s\n%s end\n' "$frame" "$phase" "$?" "$messages" "$frame"
+	checked() {
+		messages=$(sshd -t -dd 2>&1)
+	}
+	asked() {
+		if [ -n "$login" ]; then
+			messages=$(sshd -T -C "$login" 2>&1 >&3)
+		else
+			messages=$(sshd -T 2>&1 >&3)
+		fi
+	}
+	with_folder checked
+	printf '%s %s check %s\n%s\n%s end\n' "$frame" "$phase" "$status" "$messages" "$frame"
 	for login in "$@"; do
-		{
-			if [ -n "$login" ]; then
-				messages=$(sshd -T -C "$login" 2>&1 >&3)
-			else
-				messages=$(sshd -T 2>&1 >&3)
-			fi
-			status=$?
-		} 3>&1
+		{ with_folder asked; } 3>&1
 		printf '\n%s err\n%s\n%s end %s\n' "$frame" "$messages" "$frame" "$status"
 	done
 	drop_folder
+}
+
+# with_folder DO: again when the folder of privilege separation was missing:
+# where each login has an sshd of its own, the end of any login removes it.
+with_folder() {
+	tries=0
+	while :; do
+		"$1"
+		status=$?
+		tries=$((tries + 1))
+		if [ "$tries" -ge 5 ] || ! make_folder "$messages"; then
+			return
+		fi
+	done
 }
 
 judge() {
