@@ -19,6 +19,9 @@ import (
 type each struct {
 	key   string
 	value cty.Value // the object with key and value
+	// unknown says that it stands for elements of which nothing is known, in an
+	// offline check.
+	unknown bool
 }
 
 // An args reads the arguments of a block, or of one instance of it. Reading a
@@ -92,7 +95,7 @@ func readOnce[T any](a *args, argument *hcl.Attribute, convert func(cty.Value) (
 			"%s would be written into plans, logs and files, so it cannot be made of a sensitive value. Take sensitive = true from the variable if the value is no secret; if it is one, it does not belong here.", argument.Name)
 		return none, false
 	}
-	if !value.IsWhollyKnown() {
+	if !isKnown(value) {
 		a.l.notYet(argument.Expr.Range())
 		return none, false
 	}

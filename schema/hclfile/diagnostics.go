@@ -355,7 +355,16 @@ type mark string
 // secret marks the values of sensitive variables and all that is made of them.
 const secret mark = "sensitive"
 
-func isSensitive(v cty.Value) bool { return v.ContainsMarked() }
+// isSensitive reports whether a value or anything in it is marked. Walking a
+// plain value would cost more than all else that is done with it.
+func isSensitive(v cty.Value) bool {
+	return v.IsMarked() || !v.Type().IsPrimitiveType() && v.ContainsMarked()
+}
+
+// isKnown reports whether a value without marks and all in it is known.
+func isKnown(v cty.Value) bool {
+	return v.IsKnown() && (v.Type().IsPrimitiveType() || v.IsWhollyKnown())
+}
 
 func usesSensitive(expr hcl.Expression, ctx *hcl.EvalContext) bool {
 	return slices.ContainsFunc(expr.Variables(), func(t hcl.Traversal) bool {

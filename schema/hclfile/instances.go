@@ -89,7 +89,7 @@ func (l *loader) elements(b *block) ([]*each, bool) {
 
 func newEach(key, element cty.Value) *each {
 	e := &each{value: cty.ObjectVal(map[string]cty.Value{"key": key, "value": element})}
-	if key.IsKnown() {
+	if e.unknown = !key.IsKnown(); !e.unknown {
 		e.key = key.AsString()
 	}
 	return e
@@ -155,7 +155,7 @@ func (l *loader) instance(n node, b *block, e *each, definitions []schema.Defini
 	inst.host = h
 	l.fill(a, inst, definitions)
 	l.preconditions(a, inst.Address)
-	if !known || l.errors() != before || e != nil && !e.value.IsWhollyKnown() {
+	if !known || l.errors() != before || e != nil && e.unknown {
 		return nil
 	}
 	return inst
