@@ -26,8 +26,10 @@ func TestScript(t *testing.T) {
 func TestRealSSHD(t *testing.T) {
 	program := testenv.Program(t, "sshd")
 	testenv.Program(t, "ssh-keygen")
+	other := testenv.Program(t, "dropbear")
+	testenv.Program(t, "dropbearconvert")
 	runScripts(t, "testdata/sshd", func(env *testscript.Env) {
-		env.Values[sshdKey{}] = &private{program: program}
+		env.Values[sshdKey{}] = &private{program: program, dropbear: other}
 	})
 }
 
@@ -43,7 +45,7 @@ func runScripts(t *testing.T, dir string, prepare func(*testscript.Env)) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": exitStatus,
-			"sshd": sshd,
+			"sshd": sshd, "dropbear": dropbear,
 		},
 	})
 }

@@ -3,9 +3,11 @@ package main
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
 	"strings"
 
@@ -17,11 +19,11 @@ import (
 //	sshd start CONFIG   starts one on a loopback port, in $WORK/sshd
 //	sshd stop           ends it
 //
-// CONFIG is a file of the script in which ${PORT} and ${DIR} are filled in; the
-// lines that make it private (key, address, authorised key) are put behind its
-// first comment by "${PRIVATE}". Afterwards the script has SSHFORM_VAR_port,
-// _user, _key, _known_hosts and _config, so that its configuration needs only
-// to declare these variables, and $SSHD for the folder.
+// CONFIG is a file of the script in which ${PORT}, ${DIR} and ${PRIVATE} are
+// filled in; the last stands for the lines that make the sshd private (key,
+// address, authorised key). The script gets private.sshform.hcl, which declares
+// the host "web" and, in local.config, the path of its sshd_config; and $SSHD
+// and $PORT.
 func sshd(ts *testscript.TestScript, neg bool, args []string) {
 	switch {
 	case neg || len(args) == 0:
@@ -40,8 +42,9 @@ type sshdKey struct{}
 
 // A private is a running sshd of a script.
 type private struct {
-	program string
-	cmd     *exec.Cmd // nil while none runs
+	program  string
+	dropbear string
+	cmd      *exec.Cmd // nil while none runs
 }
 
 func startSSHD(ts *testscript.TestScript, config string) {
@@ -72,16 +75,7 @@ func startSSHD(ts *testscript.TestScript, config string) {
 	ts.Check(os.WriteFile(path, []byte(text), 0o600))
 
 	run(ts, path)
-	user := ts.Getenv("USER")
-	if out, err := exec.Command("id", "-un").Output(); err == nil {
-		user = strings.TrimSpace(string(out))
-	}
-	for name, value := range map[string]string{
-		"port": port, "user": user, "key": userKey, "config": path,
-		"known_hosts": filepath.Join(dir, "known_hosts"),
-	} {
-		ts.Setenv("SSHFORM_VAR_"+name, value)
-	}
+	ts.Check(os.WriteFile(ts.MkAbs("private.sshform.hcl"), []byte(privateHCL(dir, port)), 0o644))
 	ts.Setenv("SSHD", dir)
 	ts.Setenv("PORT", port)
 }
@@ -99,6 +93,29 @@ func privateLines(dir, port string) string {
 		"PasswordAuthentication no",
 		"Subsystem sftp " + sftpServer(),
 	}, "\n")
+}
+
+// privateHCL declares how the sshd is reached.
+func privateHCL(dir, port string) string {
+	me := os.Getenv("USER")
+	if current, err := user.Current(); err == nil {
+		me = current.Username
+	}
+	return fmt.Sprintf(`locals {
+  config = %q
+}
+
+connection {
+  user             = %q
+  identity_file    = %q
+  known_hosts_file = %q
+}
+
+host "web" {
+  address = "127.0.0.1"
+  port    = %s
+}
+`, dir+"/sshd_config", me, dir+"/id_ed25519", dir+"/known_hosts", port)
 }
 
 // sftpServer is where distributions keep it.
@@ -123,32 +140,46 @@ func freePort(ts *testscript.TestScript) string {
 
 // run starts sshd and returns when it says that it listens.
 func run(ts *testscript.TestScript, config string) {
-	p := ts.Value(sshdKey{}).(*private)
 	if os.Geteuid() == 0 {
 		// Debian's sshd wants the folder that its service makes at start.
 		ts.Check(os.MkdirAll("/run/sshd", 0o755))
 	}
-	cmd := exec.Command(p.program, "-D", "-e", "-f", config)
+	p := ts.Value(sshdKey{}).(*private)
+	p.start(ts, exec.Command(p.program, "-D", "-e", "-f", config), "Server listening on")
+}
+
+// start starts a server and returns when it has said ready.
+func (p *private) start(ts *testscript.TestScript, cmd *exec.Cmd, ready string) {
 	said, err := cmd.StderrPipe()
 	ts.Check(err)
 	ts.Check(cmd.Start())
 	p.cmd = cmd
+	ts.Defer(p.stop)
 	lines := bufio.NewScanner(said)
 	var heard []string
 	for lines.Scan() {
 		heard = append(heard, lines.Text())
-		if strings.Contains(lines.Text(), "Server listening on") {
+		if strings.Contains(lines.Text(), ready) {
 			// What it says later must not fill the pipe.
-			go func() {
-				for lines.Scan() {
-				}
-			}()
-			ts.Defer(func() { p.stop() })
+			go io.Copy(io.Discard, said)
 			return
 		}
 	}
 	p.stop()
-	ts.Fatalf("sshd did not start:\n%s", strings.Join(heard, "\n"))
+	ts.Fatalf("%s did not start:\n%s", cmd.Path, strings.Join(heard, "\n"))
+}
+
+// dropbear starts an SSH server that is not OpenSSH, with the host key and
+// the authorised key of the script's sshd, on its port: dropbear start.
+func dropbear(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 || args[0] != "start" {
+		ts.Fatalf("usage: dropbear start")
+	}
+	p := ts.Value(sshdKey{}).(*private)
+	dir := ts.Getenv("SSHD")
+	key := filepath.Join(dir, "dropbear_key")
+	ts.Check(exec.Command("dropbearconvert", "openssh", "dropbear", filepath.Join(dir, "host_key"), key).Run())
+	p.start(ts, exec.Command(p.dropbear, "-F", "-E", "-p", "127.0.0.1:"+ts.Getenv("PORT"), "-r", key), "Not backgrounding")
 }
 
 func stopSSHD(ts *testscript.TestScript) { ts.Value(sshdKey{}).(*private).stop() }
