@@ -8,6 +8,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/sshform/sshform/plan"
+	"github.com/sshform/sshform/plan/liveness"
 	"github.com/sshform/sshform/schema"
 )
 
@@ -133,6 +134,23 @@ func (h *Human) instance(in instance) {
 	for _, note := range c.Notes {
 		h.comment(note)
 	}
+	if notice := noticeText(in); notice != "" {
+		h.comment(notice)
+	}
+}
+
+// noticeText says what the change means for connections, where it means
+// something: "dead clients noticed after 120 s instead of never".
+func noticeText(in instance) string {
+	before, after := liveness.Values{}, liveness.Values{}
+	for _, d := range in.change.Settings {
+		before[d.Keyword], after[d.Keyword] = d.Before, d.After
+	}
+	release, err := schema.ParseRelease(in.host.Facts.OpenSSH)
+	if err != nil {
+		release = schema.Release{} // unknown is taken for a current one
+	}
+	return liveness.Notice(in.change.Address.Side(), release, before, after)
 }
 
 // comment prints a remark inside a block, wrapped.
