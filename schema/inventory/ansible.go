@@ -96,8 +96,9 @@ func (a *ansible) host(name string, group *ansibleGroup, port string, line int) 
 			a.add(line, "Invalid host name in an inventory", "The host name %s %s. Correct it.", quote(name), wrong)
 			return !a.full()
 		}
-		if len(a.hosts) == maxHosts {
-			a.add(line, "Too many hosts", "An inventory source may hold %d hosts, and this is one more. Split the inventory, or look for a range that is too wide.", maxHosts)
+		if len(a.hosts) == a.limits.hosts {
+			a.stopped = true
+			a.add(line, "Too many hosts", "An inventory source may hold %d hosts, and this is one more. Split the inventory, or look for a range that is too wide.", a.limits.hosts)
 			return false
 		}
 		h = &ansibleHost{name: name, line: line, vars: map[string]any{}, groups: map[*ansibleGroup]bool{}}

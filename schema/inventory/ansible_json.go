@@ -14,7 +14,7 @@ import (
 func (c *collector) readAnsible(r *peeker, path string) {
 	a := newAnsible(c)
 	if path != "" {
-		folder := openVarsFolder(filepath.Dir(path))
+		folder := openVarsFolder(filepath.Dir(path), c.limits.tree)
 		defer folder.close()
 		a.beside = folder
 	}
@@ -22,7 +22,7 @@ func (c *collector) readAnsible(r *peeker, path string) {
 	case JSON:
 		a.readList(r)
 	case YAML:
-		text, err := io.ReadAll(&limited{r: r, left: maxTree})
+		text, err := io.ReadAll(&limited{r: r, left: c.limits.tree})
 		if err != nil {
 			c.unreadable(err)
 			return
@@ -75,7 +75,7 @@ func ansibleForm(start []byte, path string) Kind {
 // readList reads the JSON of `ansible-inventory --list` and of inventory
 // scripts (plugins/inventory/script.py), and static inventories in JSON.
 func (a *ansible) readList(in io.Reader) {
-	r := newJSONReader(in)
+	r := newJSONReader(in, a.limits.values)
 	err := a.list(r)
 	if err == nil {
 		if _, more := r.Token(); more != io.EOF {

@@ -33,12 +33,12 @@ type varsFolder struct {
 	left   int64 // bytes that may still be read
 }
 
-func openVarsFolder(dir string) *varsFolder {
+func openVarsFolder(dir string, most int64) *varsFolder {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil // the inventory itself tells what is wrong there
 	}
-	f := &varsFolder{root: root, listed: map[string]map[string][]string{}, done: map[string]map[string]any{}, left: maxTree}
+	f := &varsFolder{root: root, listed: map[string]map[string][]string{}, done: map[string]map[string]any{}, left: most}
 	for _, folder := range []string{groupVars, hostVars} {
 		entries, err := fs.ReadDir(root.FS(), folder)
 		if err != nil {
@@ -151,7 +151,7 @@ func (f *varsFolder) read(a *ansible, name string, into map[string]any) {
 		a.yamlError(err)
 		return
 	}
-	t := newAnsibleTree()
+	t := newAnsibleTree(a.limits)
 	if root = t.resolve(root); root.Kind != yaml.MappingNode {
 		a.yamlError(yamlWrong(root, "A file of variables is not a mapping."))
 		return

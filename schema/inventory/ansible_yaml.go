@@ -19,7 +19,7 @@ func (a *ansible) readYAML(text []byte) {
 		return
 	}
 	if err == nil {
-		err = a.yamlTop(newAnsibleTree(), root)
+		err = a.yamlTop(newAnsibleTree(a.limits), root)
 	}
 	a.yamlError(err)
 }
@@ -181,7 +181,7 @@ func isText(n *yaml.Node) bool {
 	return err == nil && ok
 }
 
-func newAnsibleTree() *yamlTree { return &yamlTree{scalar: newScalar11()} }
+func newAnsibleTree(l limits) *yamlTree { return &yamlTree{most: l.values, scalar: newScalar11()} }
 
 // newScalar11 returns a func that gives a scalar its value as YAML 1.1 does,
 // which Ansible reads with PyYAML (resolver.py there): yes is true, 010 is 8,

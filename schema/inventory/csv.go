@@ -12,7 +12,7 @@ import (
 // readCSV reads a table: the first line names the columns, each other line is
 // a host. Columns without a meaning become variables, all of them texts.
 func (c *collector) readCSV(r io.Reader, source Source) {
-	table := csv.NewReader(r)
+	table := csv.NewReader(&lineLimited{r: r})
 	table.ReuseRecord = true
 	if source.Separator != 0 {
 		table.Comma = source.Separator
@@ -118,6 +118,8 @@ func (c *collector) csvError(err error, columns []string) {
 		c.add(parse.Line, "Quote in the wrong place", "A quote stands where none can stand, in column %d of the text. Values with quotes are written in quotes, and a quote inside them twice. Correct the line.", parse.Column)
 	case errors.Is(err, csv.ErrBareQuote) && errors.As(err, &parse):
 		c.add(parse.Line, "Quote in the wrong place", "A quote stands inside a value without quotes around it, in column %d of the text. Values with quotes are written in quotes, and a quote inside them twice. Correct the line.", parse.Column)
+	case errors.Is(err, errLine):
+		c.add(0, "Line too long", "%s has a line of more than %d bytes. This may not be a table of hosts.", c.filename, maxText)
 	default:
 		c.unreadable(err)
 	}

@@ -13,8 +13,10 @@ import (
 // A collector gathers the hosts of one source.
 type collector struct {
 	*problems
+	limits limits
 	hosts  []Host
 	byName map[string]int // index in hosts
+	taken  int            // hosts seen, those seen twice included
 	values int            // values taken so far
 	// besides are the digests of further files that were read.
 	besides [][]byte
@@ -22,11 +24,16 @@ type collector struct {
 }
 
 func newCollector(filename string) *collector {
-	return &collector{problems: &problems{filename: filename}, byName: make(map[string]int)}
+	return &collector{limits: standard(), problems: &problems{filename: filename}, byName: make(map[string]int)}
 }
 
 // add takes a host, once. It reports false when reading on is of no use.
 func (c *collector) take(h Host) bool {
+	if c.taken++; c.taken > 2*c.limits.hosts {
+		c.stopped = true
+		c.add(h.Line, "Too many hosts", "Up to here there are more than %d hosts, most of them listed twice. The file may be damaged; write it anew.", 2*c.limits.hosts)
+		return false
+	}
 	if first, known := c.byName[h.Name]; known {
 		if !c.hosts[first].equal(h) {
 			c.add(h.Line, "Host listed twice",
@@ -35,15 +42,17 @@ func (c *collector) take(h Host) bool {
 		}
 		return !c.full()
 	}
-	if len(c.hosts) == maxHosts {
-		c.add(h.Line, "Too many hosts", "An inventory source may hold %d hosts, and this is one more. Split the inventory.", maxHosts)
+	if len(c.hosts) == c.limits.hosts {
+		c.stopped = true
+		c.add(h.Line, "Too many hosts", "An inventory source may hold %d hosts, and this is one more. Split the inventory.", c.limits.hosts)
 		return false
 	}
 	for _, v := range h.Vars {
 		c.values += count(v)
 	}
-	if c.values > maxValues {
-		c.add(h.Line, "Inventory too large", "The variables of all hosts up to here hold more than %d values, the most that is read. Take away what is not needed.", maxValues)
+	if c.values > c.limits.values {
+		c.stopped = true
+		c.add(h.Line, "Inventory too large", "The variables of all hosts up to here hold more than %d values, the most that is read. Take away what is not needed.", c.limits.values)
 		return false
 	}
 	c.byName[h.Name] = len(c.hosts)

@@ -15,14 +15,16 @@ import (
 // one host is held as text, and knows its lines.
 type jsonReader struct {
 	*json.Decoder
-	lines *lines
+	lines  *lines
+	values int // read so far, of one host where hosts are read one by one
+	most   int // values that may be read
 }
 
-func newJSONReader(r io.Reader) *jsonReader {
+func newJSONReader(r io.Reader, most int) *jsonReader {
 	lines := &lines{r: r}
 	decoder := json.NewDecoder(lines)
 	decoder.UseNumber()
-	return &jsonReader{Decoder: decoder, lines: lines}
+	return &jsonReader{Decoder: decoder, lines: lines, most: most}
 }
 
 // line is where reading is.
@@ -62,6 +64,9 @@ func (r *jsonReader) value(depth int) (any, error) {
 func (r *jsonReader) rest(token json.Token, depth int) (any, error) {
 	if depth > maxDepth {
 		return nil, r.shape("Lists and objects stand in each other more than %d deep, more than is read.", maxDepth)
+	}
+	if r.values++; r.values > r.most {
+		return nil, r.shape("There are more than %d values in one place, more than is read.", r.most)
 	}
 	switch token {
 	case json.Delim('['):
@@ -117,7 +122,7 @@ var errFull = errors.New("enough mistakes")
 // readJSON reads a file of hosts: an object of objects by name, or a list of
 // objects, either at the top or under "hosts".
 func (c *collector) readJSON(in io.Reader, source Source) {
-	r := newJSONReader(in)
+	r := newJSONReader(in, c.limits.values)
 	err := c.jsonTop(r, source)
 	if err == nil {
 		if _, more := r.Token(); more != io.EOF {
@@ -184,6 +189,7 @@ func (c *collector) jsonList(r *jsonReader, source Source) error {
 
 // jsonHost reads one host. Where name is empty the object names itself.
 func (c *collector) jsonHost(r *jsonReader, source Source, name string, line int) error {
+	r.values, r.most = 0, min(maxInHost, c.limits.values)
 	token, err := r.Token()
 	if err != nil {
 		return err

@@ -10,24 +10,33 @@ import (
 // What one source may hold. A real fleet of 100,000 hosts needs 10 to 30 MB.
 const (
 	maxHosts  = 1_000_000
-	maxValues = 16_000_000 // values of variables, lists and maps counted with what is in them
-	maxDepth  = 32         // lists and maps inside each other
-	maxName   = 255        // bytes of a host's name
-	maxText   = 1 << 20    // bytes of one value
+	maxValues = 8_000_000 // values of variables, lists and maps counted with what is in them
+	maxInHost = 100_000   // values in one host
+	maxDepth  = 32        // lists and maps inside each other
+	maxName   = 255       // bytes of a host's name
+	maxText   = 1 << 20   // bytes of one value
 
-	maxStreamed = 256 << 20 // bytes of CSV, JSON and Ansible's INI, which are read piece by piece
+	maxStreamed = 128 << 20 // bytes of CSV, JSON and Ansible's INI, which are read piece by piece
 	maxTree     = 64 << 20  // bytes of YAML and of what a program prints, which are held whole
+	maxMarks    = 5_000_000 // line ends, commas, colons and brackets of YAML; each can make a node of 200 bytes
 )
 
-// maxBytes is the size limit of a kind.
-func (k Kind) maxBytes() int64 {
-	switch k {
-	case YAML, External:
-		return maxTree
-	case SSHConfig:
-		return 16 << 20
+// limits are those of a whole source that tests make smaller.
+type limits struct {
+	hosts, values  int
+	streamed, tree int64 // bytes
+}
+
+func standard() limits {
+	return limits{hosts: maxHosts, values: maxValues, streamed: maxStreamed, tree: maxTree}
+}
+
+// bytes is the size limit of a kind.
+func (l limits) bytes(k Kind) int64 {
+	if k == YAML || k == External || k == SSHConfig {
+		return l.tree
 	}
-	return maxStreamed
+	return l.streamed
 }
 
 // errTooLarge is what a limited reader returns instead of more bytes.
@@ -54,6 +63,36 @@ func (l *limited) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// maxAhead is how many line ends are kept; what reads ahead holds fewer.
+const maxAhead = 1 << 20
+
+// errLine is what a lineLimited reader returns for a line that is too long.
+var errLine = errors.New("a line is too long")
+
+// A lineLimited reader refuses lines of more than maxText bytes, before a
+// reader of tables makes millions of cells of one.
+type lineLimited struct {
+	r    io.Reader
+	line int // bytes since the last line end
+}
+
+func (l *lineLimited) Read(p []byte) (int, error) {
+	n, err := l.r.Read(p)
+	first, last := bytes.IndexByte(p[:n], '\n'), bytes.LastIndexByte(p[:n], '\n')
+	switch {
+	case first < 0:
+		l.line += n
+	case l.line+first <= maxText:
+		l.line = n - last - 1
+	default:
+		l.line += first
+	}
+	if l.line > maxText {
+		return 0, errLine
+	}
+	return n, err
+}
+
 // A lines reader knows on which line a byte stands. Offsets asked must not
 // decrease, so that only the line ends read ahead are kept.
 type lines struct {
@@ -74,6 +113,12 @@ func (l *lines) Read(p []byte) (int, error) {
 		from += i + 1
 	}
 	l.read += int64(n)
+	if len(l.ahead) > maxAhead {
+		// Nobody asked for very long: a flood of empty lines. Lines are counted
+		// a little too high from here on.
+		l.line += maxAhead / 2
+		l.ahead = l.ahead[:copy(l.ahead, l.ahead[maxAhead/2:])]
+	}
 	return n, err
 }
 

@@ -15,6 +15,7 @@ type problems struct {
 	filename string
 	found    schema.Diagnostics
 	errors   int
+	stopped  bool // reading on is of no use
 }
 
 // add tells an error. A line of 0 is unknown.
@@ -42,7 +43,7 @@ func (p *problems) tell(severity schema.Severity, line int, summary, detail stri
 }
 
 // full reports whether so much is wrong that reading on is of no use.
-func (p *problems) full() bool { return p.errors >= maxProblems }
+func (p *problems) full() bool { return p.stopped || p.errors >= maxProblems }
 
 // quote makes what stands in an inventory safe to print, and short.
 func quote(s string) string {

@@ -48,7 +48,7 @@ func Read(r io.Reader, source Source) (Listing, schema.Diagnostics) {
 // read reads a source; path is where its file is, or empty.
 func (c *collector) read(r io.Reader, source Source, path string) (Listing, schema.Diagnostics) {
 	sum := sha256.New()
-	text := bufio.NewReaderSize(io.TeeReader(&limited{r: r, left: source.Kind.maxBytes()}, sum), 64<<10)
+	text := bufio.NewReaderSize(io.TeeReader(&limited{r: r, left: c.limits.bytes(source.Kind)}, sum), 64<<10)
 	if err := skipMark(text); err != nil {
 		c.add(1, "Not a text file", "%s %s. An inventory is UTF-8 text.", c.filename, err)
 		return Listing{}, c.found

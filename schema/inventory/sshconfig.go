@@ -139,7 +139,7 @@ func (s *sshConfigReader) file(path string, line, depth int) {
 	s.filename = path
 	defer func() { s.filename = outer }()
 	sum := sha256.New()
-	s.read(io.TeeReader(&limited{r: file, left: SSHConfig.maxBytes()}, sum), depth)
+	s.read(io.TeeReader(&limited{r: file, left: s.limits.bytes(SSHConfig)}, sum), depth)
 	s.besides = append(s.besides, sum.Sum(nil))
 }
 

@@ -18,7 +18,7 @@ import (
 // A yamlTree turns YAML nodes into values. Aliases are followed within the
 // budget that all values share, so that a few lines cannot become gigabytes.
 type yamlTree struct {
-	values int
+	values, most int
 	// scalar gives a scalar its value: YAML 1.2 for ours, 1.1 for Ansible's.
 	scalar func(*yaml.Node) (any, error)
 }
@@ -43,6 +43,13 @@ func yamlDocument(text []byte) (root *yaml.Node, err error) {
 			root, err = nil, &yamlError{detail: fmt.Sprintf("yaml: %v", p)}
 		}
 	}()
+	marks := 0
+	for _, mark := range []string{"\n", ",", ":", "[", "{"} {
+		marks += bytes.Count(text, []byte(mark))
+	}
+	if marks > maxMarks {
+		return nil, &yamlError{detail: "The inventory has too many lines and values to be held whole. Split it, or write it as CSV or JSON, which are read piece by piece."}
+	}
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	var document yaml.Node
 	if err := decoder.Decode(&document); err != nil {
@@ -95,8 +102,8 @@ func (t *yamlTree) members(n *yaml.Node, depth int, again func(key *yaml.Node)) 
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
-		if t.values++; t.values > maxValues {
-			return nil, yamlWrong(key, "The inventory holds more than %d values, aliases counted, more than is read.", maxValues)
+		if t.values++; t.values > t.most {
+			return nil, yamlWrong(key, "The inventory holds more than %d values, aliases counted, more than is read.", t.most)
 		}
 		if isMerge(key) {
 			merged, err := t.merged(value, depth+1, again)
@@ -160,8 +167,8 @@ func (t *yamlTree) merged(n *yaml.Node, depth int, again func(*yaml.Node)) ([]ya
 // value turns a node into a value.
 func (t *yamlTree) value(n *yaml.Node, depth int, again func(*yaml.Node)) (any, error) {
 	n = t.resolve(n)
-	if t.values++; t.values > maxValues {
-		return nil, yamlWrong(n, "The inventory holds more than %d values, aliases counted, more than is read.", maxValues)
+	if t.values++; t.values > t.most {
+		return nil, yamlWrong(n, "The inventory holds more than %d values, aliases counted, more than is read.", t.most)
 	}
 	if depth > maxDepth {
 		return nil, yamlWrong(n, "Lists and mappings stand in each other more than %d deep, more than is read.", maxDepth)
@@ -245,7 +252,7 @@ func (c *collector) readYAML(r io.Reader, source Source) {
 		return
 	}
 	if err == nil {
-		err = c.yamlTop(&yamlTree{scalar: scalar12}, root, source)
+		err = c.yamlTop(&yamlTree{most: c.limits.values, scalar: scalar12}, root, source)
 	}
 	c.yamlError(err)
 }
