@@ -186,7 +186,14 @@ func (t *transaction) clean(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return t.act(ctx, "clean")
+	if err := t.act(ctx, "clean"); err == nil {
+		return nil
+	}
+	answer, err := t.elsewhere(ctx, t.verb("clean"))
+	if err == nil && answer.Status != 0 {
+		err = failure(Step{Name: "clean"}, answer)
+	}
+	return err
 }
 
 // undo restores after a failure: over the lifeline, else by the watchdog. It
@@ -230,11 +237,14 @@ func (t *transaction) undo(ctx context.Context, failedAt StepName) {
 	t.enter(StepUnlock)
 }
 
-// restore puts the old files back over the lifeline, through the same token
-// as the watchdog.
+// restore puts the old files back over the lifeline, or over a new connection
+// if that is gone, through the same token as the watchdog.
 func (t *transaction) restore(ctx context.Context) (string, error) {
 	step := t.verb("restore", strconv.Itoa(restoreLimit))
 	answer, err := t.do(ctx, step)
+	if err != nil {
+		answer, err = t.elsewhere(ctx, step)
+	}
 	if err != nil {
 		return "", err
 	}
@@ -267,23 +277,26 @@ func (t *transaction) awaitWatchdog(ctx context.Context) (string, error) {
 // settledElsewhere asks over a new connection what became of the run; empty
 // while that is open.
 func (t *transaction) settledElsewhere(ctx context.Context) (string, error) {
+	answer, err := t.elsewhere(ctx, Step{Name: "verdict", Script: verdictScript, Args: []string{t.folder}})
+	return strings.TrimSpace(string(answer.Stdout)), err
+}
+
+// elsewhere does a step over a connection of its own, when the lifeline is
+// gone.
+func (t *transaction) elsewhere(ctx context.Context, step Step) (Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, stepDeadline)
+	defer cancel()
 	host, err := t.lifeline.Redial(ctx)
 	if err != nil {
-		return "", err
+		return Answer{}, err
 	}
 	defer host.Close()
 	shell, err := host.Shell(ctx)
 	if err != nil {
-		return "", err
+		return Answer{}, err
 	}
 	defer shell.Close()
-	ctx, cancel := context.WithTimeout(ctx, stepDeadline)
-	defer cancel()
-	answer, err := shell.Do(ctx, Step{Name: "verdict", Script: verdictScript, Args: []string{t.folder}})
-	if err != nil {
-		return "", err
-	}
-	return strings.TrimSpace(string(answer.Stdout)), nil
+	return shell.Do(ctx, step)
 }
 
 // verdictScript prints the verdict of a run; "cleaned" when its folder is gone.
