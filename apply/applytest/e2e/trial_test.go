@@ -196,7 +196,7 @@ func (t *trial) kill(ctx context.Context, p *plan.Plan) error {
 // judge waits until the host is settled and sees whether it is whole, in one
 // of the two states, reachable, clean, and as the controller said.
 func (t *trial) judge(ctx context.Context, report apply.HostReport) (state string, err error) {
-	if err := t.settled(ctx); err != nil {
+	if err := nothingLeft(ctx, t.host, confirmTimeout+40*time.Second); err != nil {
 		return "", err
 	}
 	if err := t.host.Heal(); err != nil {
@@ -223,25 +223,6 @@ func (t *trial) judge(ctx context.Context, report apply.HostReport) (state strin
 		return state, err
 	}
 	return state, t.whole(ctx, state)
-}
-
-// settled waits until nothing of the run is left on the host.
-func (t *trial) settled(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, confirmTimeout+40*time.Second)
-	defer cancel()
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := nothingLeft(ctx, t.host)
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return err
-		}
-	}
 }
 
 // truth compares what was told with what is.
