@@ -29,7 +29,7 @@ func (p *program) consoleCommand() *cobra.Command {
 		}
 		configuration, found := hclfile.Open(c.Context(), ".", p.loadOptions(l))
 		p.showSources(configuration)
-		p.view().Diagnose(found)
+		p.diagnose(found)
 		if found.HasErrors() {
 			return failed
 		}
@@ -67,7 +67,7 @@ func (p *program) evaluateLines(configuration *hclfile.Configuration) error {
 			return source(name)
 		}
 		value, found := configuration.Console(line)
-		p.view().Diagnose(found)
+		p.diagnose(found)
 		p.source = source
 		if !found.HasErrors() {
 			fmt.Fprintln(p.stdout, view.Clean(value))

@@ -59,7 +59,7 @@ func (p *program) fmtCommand() *cobra.Command {
 				return err
 			}
 		}
-		p.view().Diagnose(f.found)
+		p.diagnose(f.found)
 		switch {
 		case f.found.HasErrors():
 			return pending

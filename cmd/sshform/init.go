@@ -64,7 +64,7 @@ func (p *program) initCommand() *cobra.Command {
 
 func (p *program) checkConfiguration(c *cobra.Command) error {
 	configuration, found := p.loadOffline(c.Context())
-	p.view().Diagnose(found)
+	p.diagnose(found)
 	if found.HasErrors() {
 		return failed
 	}

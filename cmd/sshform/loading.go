@@ -107,7 +107,7 @@ func (p *program) load(ctx context.Context, l loading) (*hclfile.Configuration, 
 	configuration, found := hclfile.Load(ctx, ".", p.loadOptions(l))
 	p.hideSecrets(configuration, l)
 	p.showSources(configuration)
-	p.view().Diagnose(found)
+	p.diagnose(found)
 	if found.HasErrors() {
 		return nil, failed
 	}

@@ -67,7 +67,7 @@ func (p *program) records(ctx context.Context, t *tour) ([]view.HostRecords, err
 }
 
 func (p *program) tellUnvisited(found schema.Diagnostics) error {
-	p.view().Diagnose(found)
+	p.diagnose(found)
 	if found.HasErrors() {
 		return failed
 	}

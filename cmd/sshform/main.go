@@ -9,6 +9,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -16,6 +17,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/sshform/sshform/schema"
 )
 
 func main() { os.Exit(thisProcess().run()) }
@@ -42,18 +45,40 @@ func (p *program) run() int {
 // finish tells what is still untold and returns the exit code.
 func (p *program) finish(err error) int {
 	defer p.closeLog()
-	var code exitCode
-	switch {
-	case err == nil:
+	if err == nil {
 		return int(done)
-	case errors.As(err, &code):
-		return int(code)
 	}
-	p.view().Diagnose(diagnosticsOf(err))
+	code, told := unfold(err)
+	p.diagnose(told)
 	if p.detailed && p.caught != nil {
-		return int(codeOf(p.caught))
+		code = codeOf(p.caught)
 	}
-	return int(failed)
+	return int(code)
+}
+
+// unfold returns the exit code of an error and what it tells, joined errors
+// one after the other.
+func unfold(err error) (exitCode, schema.Diagnostics) {
+	var joined interface{ Unwrap() []error }
+	if errors.As(err, &joined) {
+		code, told := done, schema.Diagnostics(nil)
+		for _, e := range joined.Unwrap() {
+			c, ds := unfold(e)
+			code, told = cmp.Or(code, c), append(told, ds...)
+		}
+		return code, told
+	}
+	var code exitCode
+	if errors.As(err, &code) {
+		return code, nil
+	}
+	return failed, diagnosticsOf(err)
+}
+
+// diagnose tells diagnostics and keeps them for reports.
+func (p *program) diagnose(found schema.Diagnostics) {
+	p.found = append(p.found, found...)
+	p.view().Diagnose(found)
 }
 
 // globals takes the options that stand before the command.

@@ -31,7 +31,7 @@ func (p *program) outputCommand() *cobra.Command {
 			return err
 		}
 		result, found := configuration.Evaluate(nil, nil)
-		p.view().Diagnose(found)
+		p.diagnose(found)
 		if found.HasErrors() {
 			return failed
 		}

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/sshform/sshform/cmd/sshform/internal/view"
+	"github.com/sshform/sshform/schema"
 )
 
 // A program is one run of sshform: what it was started with, and what its
@@ -36,6 +37,8 @@ type program struct {
 	caught os.Signal
 	// signals are those that arrive; interruptible reads the first.
 	signals chan os.Signal
+	// found is everything that was told, for reports.
+	found schema.Diagnostics
 	// redact takes secrets out of what is printed; it learns them while the
 	// configuration is read.
 	redact *view.Redactor
@@ -116,8 +119,9 @@ func (p *program) interruptible(parent context.Context) (context.Context, func()
 	ctx, cancel := context.WithCancelCause(parent)
 	p.signals = make(chan os.Signal, 2)
 	signal.Notify(p.signals, os.Interrupt, syscall.SIGTERM)
-	ended := make(chan struct{})
+	ended, left := make(chan struct{}), make(chan struct{})
 	go func() {
+		defer close(left)
 		select {
 		case s := <-p.signals:
 			p.caught = s
@@ -128,6 +132,7 @@ func (p *program) interruptible(parent context.Context) (context.Context, func()
 	return ctx, func() {
 		signal.Stop(p.signals)
 		close(ended)
+		<-left
 		cancel(nil)
 	}
 }

@@ -33,7 +33,7 @@ func (p *program) validateCommand() *cobra.Command {
 				return err
 			}
 		} else {
-			p.view().Diagnose(found)
+			p.diagnose(found)
 		}
 		if found.HasErrors() {
 			return failed

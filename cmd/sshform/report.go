@@ -1,0 +1,151 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/sshform/sshform/apply"
+	"github.com/sshform/sshform/cmd/sshform/internal/view"
+	"github.com/sshform/sshform/plan"
+)
+
+// reporting is what -report and -result ask for, and what there is to tell.
+type reporting struct {
+	wanted []string // FORMAT:FILE
+	result string
+	told   view.Reported
+}
+
+// github is the format that writes to where GitHub Actions looks.
+const github = "github"
+
+func (r *reporting) options(c *cobra.Command) {
+	options(c, "Reports", func(fs *pflag.FlagSet) {
+		fs.StringArrayVar(&r.wanted, "report", nil, "Write a report, as `FORMAT:FILE`: "+strings.Join(view.ReportFormats(), ", ")+
+			", or github: for the step summary and annotations. May be repeated.")
+		fs.StringVar(&r.result, "result", "", "Write the result of each host as JSON to a `FILE`, or to a file in a directory.")
+	})
+	if err := c.RegisterFlagCompletionFunc("report", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		var formats []string
+		for _, format := range append(view.ReportFormats(), github) {
+			formats = append(formats, format+":")
+		}
+		return formats, cobra.ShellCompDirectiveNoSpace
+	}); err != nil {
+		panic(err) // an option that does not exist
+	}
+}
+
+// begin checks what is wanted before any work, and remembers when it began.
+func (r *reporting) begin(operation string, now time.Time) error {
+	r.told.Operation, r.told.Started = operation, now
+	for _, wanted := range r.wanted {
+		format, file, _ := strings.Cut(wanted, ":")
+		switch {
+		case format == github && file == "":
+		case format == github:
+			return problem("Wrong value for an option", "-report github: takes no file; it writes where GitHub Actions looks.")
+		case !slices.Contains(view.ReportFormats(), format):
+			return problem("Wrong value for an option", fmt.Sprintf(
+				"-report %s: there is no format %q. There are %s and github.", wanted, format, strings.Join(view.ReportFormats(), ", ")))
+		case file == "":
+			return problem("Wrong value for an option", fmt.Sprintf("-report %s needs a file: -report %s:FILE.", wanted, format))
+		default:
+			if err := writable(file); err != nil {
+				return problem("Report cannot be written", sentence(err)+" No host was contacted.")
+			}
+		}
+	}
+	return nil
+}
+
+// finish writes the reports, whatever the command came to.
+func (p *program) finishReports(r *reporting, outcome error) error {
+	r.told.Finished, r.told.Found, r.told.Redact = p.now(), p.found, p.redact
+	if told := problems(nil); errors.As(outcome, &told) {
+		r.told.Found = append(r.told.Found, told...)
+	}
+	errs := []error{outcome}
+	for _, wanted := range r.wanted {
+		format, file, _ := strings.Cut(wanted, ":")
+		if format == github {
+			errs = append(errs, p.reportToGitHub(r.told))
+			continue
+		}
+		errs = append(errs, writeReport(file, format, r.told))
+	}
+	if r.result != "" {
+		errs = append(errs, writeReport(r.resultFile(), "json", r.told))
+	}
+	return errors.Join(errs...)
+}
+
+// resultFile names a file in a directory by run and shard, so that the results
+// of shards do not overwrite each other.
+func (r *reporting) resultFile() string {
+	info, err := os.Stat(r.result)
+	if err != nil || !info.IsDir() {
+		return r.result
+	}
+	name := r.told.Operation
+	if report := r.told.Report; report != nil {
+		name = report.RunID
+		if report.Shard.Total > 0 {
+			name += fmt.Sprintf("-%d-of-%d", report.Shard.Index, report.Shard.Total)
+		}
+	}
+	return filepath.Join(r.result, name+".json")
+}
+
+// reportMode lets the other programs of a pipeline read reports; they hold
+// what the log of the job holds.
+const reportMode fs.FileMode = 0o644
+
+func writeReport(file, format string, told view.Reported) error {
+	err := writeFile(file, reportMode, func(f *os.File) error { return view.WriteReport(f, format, told) })
+	if err != nil {
+		return problem("Report cannot be written", sentence(err))
+	}
+	return nil
+}
+
+// reportToGitHub appends to the step summary and prints annotations.
+func (p *program) reportToGitHub(told view.Reported) error {
+	if path := p.env("GITHUB_STEP_SUMMARY"); path != "" {
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+		if err != nil {
+			return problem("Report cannot be written", "GITHUB_STEP_SUMMARY: "+sentence(err))
+		}
+		_, err = f.WriteString(told.Markdown())
+		if err = errors.Join(err, f.Close()); err != nil {
+			return problem("Report cannot be written", "GITHUB_STEP_SUMMARY: "+sentence(err))
+		}
+	}
+	var b bytes.Buffer
+	if err := view.GitHubAnnotations(&b, told); err != nil {
+		return err
+	}
+	if p.flags.json {
+		return nil // the standard output holds nothing but events
+	}
+	_, err := b.WriteTo(p.stdout)
+	return err
+}
+
+// planned remembers a plan for the reports.
+func (r *reporting) planned(built *plan.Plan) { r.told.Plan, r.told.PlanID = built, built.ID() }
+
+// applied remembers what became of it.
+func (r *reporting) applied(report *apply.Report, wave string) {
+	r.told.Report, r.told.Wave = report, wave
+}
