@@ -188,11 +188,11 @@ func Undo(edits []Edit) []Edit {
 	shift := 0
 	for _, e := range edits {
 		at := e.Line + shift
-		switch e.Op {
-		case Insert:
+		switch {
+		case e.Op == Insert:
 			out = append(out, Edit{Op: Delete, Line: at, Old: e.New})
 			shift++
-		case Delete:
+		case e.Op == Delete, e.New == "": // a last line without an end can become nothing
 			out = append(out, Edit{Op: Insert, Line: at, New: e.Old})
 			shift--
 		default:

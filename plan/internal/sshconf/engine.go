@@ -494,12 +494,13 @@ func (r *run) explain(merged slots) {
 
 // why says why none of a directive's uses counts.
 func (r *run) why(d *Directive, merged slots) (Why, Place) {
-	best := &r.uses[d.uses[0]]
+	at := d.uses[0]
 	for _, n := range d.uses {
-		if u := &r.uses[n]; u.standing > best.standing {
-			best = u
+		if r.uses[n].standing > r.uses[at].standing {
+			at = n
 		}
 	}
+	best := &r.uses[at]
 	switch best.standing {
 	case Out:
 		return NoMatch, outermost(d.Block)
@@ -521,7 +522,7 @@ func (r *run) why(d *Directive, merged slots) (Why, Place) {
 	switch {
 	case r.uses[last].pass > best.pass && r.d.side == Server:
 		return Overruled, by
-	case winner.last:
+	case last > at:
 		return Earlier, by
 	}
 	return Later, by

@@ -8,7 +8,6 @@ type slot struct {
 	values []string
 	from   []int // indices of uses
 	maybe  []int // uses in undecided blocks that would take effect
-	last   bool  // a later line overwrites
 	// implied: the values are a default that other lines bring about.
 	implied bool
 }
@@ -66,7 +65,6 @@ func (s slots) put(n int, u *use, how rule) {
 		to.from = append(to.from, n)
 	case last:
 		to.values, to.from, to.maybe = u.values, []int{n}, nil
-		to.last = true
 	default:
 		to.values, to.from = u.values, []int{n}
 	}

@@ -10,27 +10,56 @@ import (
 // A Refusal says why no witness can be made; empty means one was.
 type Refusal string
 
-// plainLogin is somebody whom no pattern has in mind. All fields are given:
-// sshd stops at "Match LocalPort" without lport.
-func plainLogin() Login {
+// PlainLogin returns a login that no block has in mind, the witness of the
+// global section. All fields are given: sshd stops at "Match LocalPort"
+// without lport.
+func PlainLogin() Login {
 	return Login{
 		User: "sshform-witness", Host: "witness.invalid", Address: "192.0.2.1", LocalAddress: "192.0.2.2",
-		LocalPort: 22, RDomain: "witness", GroupsKnown: true, InvalidUser: false,
+		LocalPort: 22, RDomain: "witness", GroupsKnown: true,
 	}
 }
 
-// Witness makes a login that a Match block applies to, from its patterns and
-// those of the blocks around it, and that every field of -C is given for. It
-// fits no other block by intent, but may by chance. why says why there is
-// none: groups cannot be made up, and criteria can contradict each other.
+// Witness makes a login that a Match block and the blocks around it apply to,
+// from their patterns, with every field of -C given. It fits no other block
+// by intent, but may by chance. why says why there is none: groups cannot be
+// made up, and criteria can contradict each other.
 func Witness(b *Block, release schema.Release) (login Login, why Refusal) {
-	login = plainLogin()
+	login = PlainLogin()
+	lists := map[string][]string{} // by criterion
 	for at := b; at != nil; at = at.Within {
 		for _, c := range at.Criteria {
-			if why := witnessField(&login, c, release); why != "" {
-				return Login{}, why
-			}
+			lists[c.Name] = append(lists[c.Name], c.Argument)
 		}
+	}
+	if len(lists["group"]) > 0 {
+		return Login{}, "the groups of a login cannot be made up"
+	}
+	login.InvalidUser = len(lists["invalid-user"]) > 0
+	words := func(s, list string) bool { return matchList(s, list, false) }
+	addresses := func(s, list string) bool {
+		matched, _ := addressList(s, list, false)
+		return matched
+	}
+	for _, f := range []struct {
+		criterion string
+		field     *string
+		make      func(list string, fill []string) []string
+		matches   func(s, list string) bool
+	}{
+		{"user", &login.User, examples, words},
+		{"host", &login.Host, examples, matchHost},
+		{"rdomain", &login.RDomain, examples, words},
+		{"address", &login.Address, addressExamples, addresses},
+		{"localaddress", &login.LocalAddress, addressExamples, addresses},
+	} {
+		if !choose(f.field, lists[f.criterion], f.make, f.matches) {
+			return Login{}, Refusal("no " + f.criterion + " matches " + strings.Join(lists[f.criterion], " and "))
+		}
+	}
+	if list := lists["localport"]; len(list) > 0 {
+		n, _, _ := port(list[0])
+		login.LocalPort = int(n)
 	}
 	s := &serverRun{run: newRun(NewTree(), Server, dialectOf(Server, release)), q: ServerQuery{Release: release, Login: login}}
 	for at := b; at != nil; at = at.Within {
@@ -41,93 +70,70 @@ func Witness(b *Block, release schema.Release) (login Login, why Refusal) {
 	return login, ""
 }
 
-// PlainLogin returns a login with all fields given that no block is meant
-// for: the witness of the global section.
-func PlainLogin() Login { return plainLogin() }
-
-// witnessField sets the field that a criterion looks at.
-func witnessField(login *Login, c Criterion, release schema.Release) Refusal {
-	set := func(field *string, unset string, candidates []string, fits func(string) bool) Refusal {
-		if *field != unset && fits(*field) {
-			return "" // an outer or earlier criterion chose it, and it fits
-		}
-		for _, s := range candidates {
-			if fits(s) {
-				*field = s
-				return ""
+// choose sets a field to a value that matches all lists; the one it has is
+// taken if it does.
+func choose(field *string, lists []string, candidates func(string, []string) []string, matches func(s, list string) bool) bool {
+	fits := func(s string) bool {
+		for _, list := range lists {
+			if !matches(s, list) {
+				return false
 			}
 		}
-		return "no name matches " + Refusal(c.Argument)
+		return true
 	}
-	plain := plainLogin()
-	switch c.Name {
-	case "all", "version":
-		return ""
-	case "invalid-user":
-		login.InvalidUser = true
-		return ""
-	case "group":
-		return "the groups of a login cannot be made up"
-	case "user":
-		return set(&login.User, plain.User, examples(c.Argument, plain.User), func(s string) bool {
-			return matchList(s, c.Argument, false)
-		})
-	case "host":
-		return set(&login.Host, plain.Host, examples(c.Argument, plain.Host), func(s string) bool {
-			return matchHost(s, c.Argument)
-		})
-	case "rdomain":
-		return set(&login.RDomain, plain.RDomain, examples(c.Argument, plain.RDomain), func(s string) bool {
-			return matchList(s, c.Argument, false)
-		})
-	case "address":
-		return set(&login.Address, plain.Address, addressExamples(c.Argument, plain.Address), func(s string) bool {
-			matched, _ := addressList(s, c.Argument, false)
-			return matched
-		})
-	case "localaddress":
-		return set(&login.LocalAddress, plain.LocalAddress, addressExamples(c.Argument, plain.LocalAddress), func(s string) bool {
-			matched, _ := addressList(s, c.Argument, false)
-			return matched
-		})
-	case "localport":
-		n, ok, known := port(c.Argument)
-		if !ok || !known || n == 0 || login.LocalPort != plain.LocalPort && login.LocalPort != int(n) {
-			return "no port matches " + Refusal(c.Argument)
+	fill := []string{"", "w", "witness", *field}
+	all := []string{*field}
+	for range lists { // once more, so that wildcards can stand for the others' examples
+		for _, list := range lists {
+			made := candidates(list, fill)
+			all = append(all, made...)
+			fill = append(fill, made[:min(len(made), 8)]...)
 		}
-		login.LocalPort = int(n)
-		return ""
 	}
-	return "the criterion " + Refusal(c.Name) + " is not known"
+	for _, s := range all {
+		if fits(s) {
+			*field = s
+			return true
+		}
+	}
+	return false
 }
 
-// examples makes names from the positive patterns of a list: wildcards stand
-// for nothing, or for letters, or for the plain name.
-func examples(list, plain string) []string {
-	out := []string{}
+// examples makes names from the positive patterns of a list: '*' stands for
+// one of fill, '?' for a letter or digit.
+func examples(list string, fill []string) []string {
+	var out []string
 	for pattern := range strings.SplitSeq(list, ",") {
 		if pattern == "" || pattern[0] == '!' {
 			continue
 		}
-		for _, star := range []string{"", "w", "witness", plain} {
+		for _, star := range fill {
 			for _, one := range []string{"w", "1", "x"} {
 				name := strings.ReplaceAll(strings.ReplaceAll(pattern, "*", star), "?", one)
 				if nameable(name) {
 					out = append(out, name)
 				}
+				if !strings.Contains(pattern, "?") {
+					break
+				}
+			}
+			if !strings.Contains(pattern, "*") {
+				break
 			}
 		}
 	}
-	return append(out, plain)
+	return out
 }
 
 // nameable reports whether a name can stand in -C: commas separate its fields.
 func nameable(name string) bool {
-	return name != "" && !strings.ContainsAny(name, ",\x00\n\r")
+	return name != "" && len(name) < 256 && !strings.ContainsAny(name, ",\x00\n\r")
 }
 
-// addressExamples makes addresses from the positive entries of a list.
-func addressExamples(list, plain string) []string {
+// addressExamples makes addresses from the positive entries of a list: the
+// first ones of a network and one in its middle, and what wildcards may stand
+// for.
+func addressExamples(list string, _ []string) []string {
 	var out []string
 	for entry := range strings.SplitSeq(list, ",") {
 		if entry == "" || entry[0] == '!' {
@@ -145,32 +151,14 @@ func addressExamples(list, plain string) []string {
 			out = append(out, middle(prefix))
 			continue
 		}
-		for _, digits := range []string{"1", "10", "7", "100", "2"} {
-			text := strings.ReplaceAll(strings.ReplaceAll(entry, "*", digits), "?", digits[:1])
-			if _, ok := parseAddr(text); ok {
+		for _, star := range []string{"1", "10", "7", "100", "2", "1.1", "1.1.1", "1::", "2001:db8::1", "192.0.2.1"} {
+			text := strings.ReplaceAll(strings.ReplaceAll(entry, "*", star), "?", star[:1])
+			if _, err := netip.ParseAddr(text); err == nil {
 				out = append(out, text)
 			}
-			if _, ok := parseAddr(text + ".1.1"); ok {
-				out = append(out, text+".1.1")
-			}
-			if _, ok := parseAddr(text + ".1"); ok {
-				out = append(out, text+".1")
-			}
-			if _, ok := parseAddr(strings.ReplaceAll(entry, "*", "1.1")); ok {
-				out = append(out, strings.ReplaceAll(entry, "*", "1.1"))
-			}
-			if _, ok := parseAddr(strings.ReplaceAll(entry, "*", "1.1.1")); ok {
-				out = append(out, strings.ReplaceAll(entry, "*", "1.1.1"))
-			}
-			if _, ok := parseAddr(strings.ReplaceAll(entry, "*", "1::")); ok {
-				out = append(out, strings.ReplaceAll(entry, "*", "1::"))
-			}
-		}
-		if entry == "*" {
-			out = append(out, plain)
 		}
 	}
-	return append(out, plain)
+	return out
 }
 
 // middle is an address far from both ends of a network, which a small
@@ -188,21 +176,22 @@ func middle(p netip.Prefix) string {
 // originalhost criteria of a Match line, and the blocks around it apply to.
 // why says why there is none.
 func HostWitness(b *Block, release schema.Release) (host string, why Refusal) {
-	const plain = "witness.invalid"
-	candidates := []string{plain}
+	candidates := []string{"witness.invalid"}
+	fill := []string{"", "w", "witness", "witness.invalid"}
 	for at := b; at != nil; at = at.Within {
 		for _, p := range at.Patterns {
-			candidates = append(candidates, examples(p, plain)...)
+			candidates = append(candidates, examples(p, fill)...)
 		}
 		for _, c := range at.Criteria {
 			switch c.Name {
 			case "host", "originalhost":
-				candidates = append(candidates, examples(c.Argument, plain)...)
+				candidates = append(candidates, examples(c.Argument, fill)...)
 			case "all", "final":
 			default:
 				return "", "the criterion " + Refusal(c.Name) + " is not about the host alone"
 			}
 		}
+		fill = append(fill, candidates[:min(len(candidates), 8)]...)
 	}
 	for _, s := range candidates {
 		if hostable(s) && hostFits(b, s, release) {
