@@ -94,8 +94,6 @@ func functions(dir string) map[string]function.Function {
 		"jsonencode": stdlib.JSONEncodeFunc,
 		"yamldecode": ctyyaml.YAMLDecodeFunc,
 
-		"where":      whereFunction(),
-		"group_by":   groupByFunction(),
 		"seconds":    secondsFunction(),
 		"file":       fileFunction(dir),
 		"fileexists": fileExistsFunction(dir),
@@ -103,10 +101,12 @@ func functions(dir string) map[string]function.Function {
 	for name, f := range table {
 		table[name] = discreet(f)
 	}
-	// These two get expressions instead of values and cannot be wrapped; what
-	// they repeat of errors comes from the functions above.
+	// These get expressions instead of values and cannot be wrapped. What can
+	// and try repeat of errors comes from the functions above.
 	table["can"] = tryfunc.CanFunc
 	table["try"] = tryfunc.TryFunc
+	table["where"] = whereFunction()
+	table["group_by"] = groupByFunction()
 	return table
 }
 
@@ -142,6 +142,11 @@ func quietly(err error, args []cty.Value) error {
 	if err == nil || !slices.ContainsFunc(args, cty.Value.ContainsMarked) {
 		return err
 	}
+	return quiet(err)
+}
+
+// quiet takes the text out of an error, but not which argument it concerns.
+func quiet(err error) error {
 	quiet := fmt.Errorf("the reason is not shown, because an argument is sensitive")
 	if arg, ok := err.(function.ArgError); ok {
 		return function.NewArgError(arg.Index, quiet)

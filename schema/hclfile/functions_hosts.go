@@ -4,7 +4,10 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/ext/customdecode"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
 	"github.com/zclconf/go-cty/cty/function"
@@ -15,37 +18,41 @@ const varsAttribute = "vars"
 
 // whereFunction is where: those of some hosts that have the wanted values.
 //
-// A comprehension says the same, and takes ten times as long: it evaluates an
-// expression in a new scope for each host, which counts with a whole fleet.
+// A comprehension says the same more slowly: it evaluates an expression in a
+// new scope for each host, which counts with a whole fleet.
 func whereFunction() function.Function {
 	return function.New(&function.Spec{
 		Params: []function.Parameter{
-			{Name: "hosts", Type: cty.DynamicPseudoType, AllowMarked: true},
-			{Name: "having", Type: cty.DynamicPseudoType, AllowMarked: true},
+			{Name: "hosts", Type: customdecode.ExpressionClosureType},
+			{Name: "having", Type: cty.DynamicPseudoType, AllowMarked: true, AllowUnknown: true},
 		},
-		Type: func(args []cty.Value) (cty.Type, error) {
-			hosts, having := args[0].Type(), args[1].Type()
-			if err := checkHosts(hosts); err != nil {
-				return cty.NilType, err
-			}
-			if !having.IsObjectType() && !having.IsMapType() {
-				return cty.NilType, function.NewArgErrorf(1, "must be an object such as { role = \"db\" }, not %s", having.FriendlyName())
-			}
-			if hosts.IsCollectionType() {
-				return hosts, nil
-			}
-			return cty.DynamicPseudoType, nil // an object or a tuple with fewer members
-		},
-		Impl: func(args []cty.Value, want cty.Type) (cty.Value, error) {
+		Type: function.StaticReturnType(cty.DynamicPseudoType),
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 			s := newSelection()
-			wanted, known, err := s.wants(s.bare(args[1]))
+			hosts, err := s.evaluate(args[0])
 			if err != nil {
 				return cty.NilVal, err
 			}
-			if !known {
-				return cty.UnknownVal(want), nil
+			having := s.bare(args[1])
+			if t := having.Type(); !t.IsObjectType() && !t.IsMapType() {
+				return cty.NilVal, s.quietly(function.NewArgErrorf(1, "must be an object such as { role = \"db\" }, not %s", t.FriendlyName()))
 			}
-			return s.where(s.bare(args[0]), wanted, want)
+			want := hosts.Type()
+			if !want.IsCollectionType() {
+				want = cty.DynamicPseudoType // an object or a tuple with fewer members
+			}
+			if !hosts.IsKnown() || !having.IsKnown() {
+				return cty.UnknownVal(want).WithMarks(s.marks), nil
+			}
+			wanted, known, err := s.wants(having)
+			if err != nil {
+				return cty.NilVal, s.quietly(err)
+			}
+			if !known {
+				return cty.UnknownVal(want).WithMarks(s.marks), nil
+			}
+			chosen, err := s.where(hosts, wanted, want)
+			return chosen, s.quietly(err)
 		},
 	})
 }
@@ -54,24 +61,58 @@ func whereFunction() function.Function {
 func groupByFunction() function.Function {
 	return function.New(&function.Spec{
 		Params: []function.Parameter{
-			{Name: "hosts", Type: cty.DynamicPseudoType, AllowMarked: true},
+			{Name: "hosts", Type: customdecode.ExpressionClosureType},
 			{Name: "variable", Type: cty.String, AllowMarked: true},
 		},
-		Type: func(args []cty.Value) (cty.Type, error) {
-			hosts := args[0].Type()
-			if err := checkHosts(hosts); err != nil {
-				return cty.NilType, err
-			}
-			if hosts.IsCollectionType() {
-				return cty.Map(hosts), nil
-			}
-			return cty.DynamicPseudoType, nil
-		},
-		Impl: func(args []cty.Value, want cty.Type) (cty.Value, error) {
+		Type: function.StaticReturnType(cty.DynamicPseudoType),
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 			s := newSelection()
-			return s.groupBy(s.bare(args[0]), s.bare(args[1]).AsString(), want)
+			hosts, err := s.evaluate(args[0])
+			if err != nil {
+				return cty.NilVal, err
+			}
+			want := cty.DynamicPseudoType
+			if hosts.Type().IsCollectionType() {
+				want = cty.Map(hosts.Type())
+			}
+			name := s.bare(args[1])
+			if !hosts.IsKnown() {
+				return cty.UnknownVal(want).WithMarks(s.marks), nil
+			}
+			groups, err := s.groupBy(hosts, name.AsString(), want)
+			return groups, s.quietly(err)
 		},
 	})
+}
+
+// evaluate evaluates the argument with the hosts. It comes as an expression:
+// go-cty walks through all of every value that it hands to a function, in
+// search of marks, and for a whole fleet that takes longer than the function.
+func (s *selection) evaluate(closure cty.Value) (cty.Value, error) {
+	hosts, diags := customdecode.ExpressionClosureFromVal(closure).Value()
+	if diags.HasErrors() {
+		for _, diag := range diags {
+			if diag.Severity == hcl.DiagError {
+				return cty.NilVal, function.NewArgErrorf(0, "%s: %s", strings.ToLower(diag.Summary), strings.TrimSuffix(diag.Detail, "."))
+			}
+		}
+	}
+	hosts = s.bare(hosts)
+	switch {
+	case hosts.IsNull():
+		return cty.NilVal, function.NewArgErrorf(0, "must not be null")
+	case hosts.Type() == cty.DynamicPseudoType:
+		return cty.DynamicVal, nil
+	}
+	return hosts, s.quietly(checkHosts(hosts.Type()))
+}
+
+// quietly is an error that says nothing about what is sensitive.
+func (s *selection) quietly(err error) error {
+	if err == nil || len(s.marks) == 0 {
+		return err
+	}
+	return quiet(err)
 }
 
 // checkHosts refuses what cannot hold hosts.
