@@ -49,7 +49,8 @@ ask() {
 		case $messages in
 		*'Missing privilege separation directory: '*)
 			if [ "$tries" -lt 5 ] && [ "$(id -u)" = 0 ]; then
-				folder=${messages##*Missing privilege separation directory: }
+				# sshd ends its lines with CR LF (log.c).
+				folder=$(printf '%s\n' "$messages" | tr -d '\r' | sed -n 's/^Missing privilege separation directory: //p')
 				if mkdir -m 755 "$folder" 2>/dev/null; then
 					made=$folder
 				fi

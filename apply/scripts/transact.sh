@@ -121,9 +121,9 @@ need_folder() {
 }
 
 # make_folder MESSAGES: makes the folder that sshd misses; false if it misses
-# none.
+# none. sshd ends its lines with CR LF (log.c).
 make_folder() {
-	folder=$(printf '%s\n' "$1" | sed -n 's/^Missing privilege separation directory: //p')
+	folder=$(printf '%s\n' "$1" | tr -d '\r' | sed -n 's/^Missing privilege separation directory: //p')
 	[ -n "$folder" ] || return 1
 	if mkdir -m 755 "$folder" 2>/dev/null; then
 		made_folder=$folder
@@ -295,7 +295,7 @@ refresh() {
 	esac
 	before_signs
 	tell_daemon
-	wait_for_signs 30 && return 0
+	wait_for_signs 15 && return 0
 	case $way in
 	systemd-socket) return 1 ;;
 	esac
@@ -435,12 +435,7 @@ UNIT
 	) && ln -s "$boot_unit" "$wants/" && flush "$boot_unit"
 }
 
-un# guard_boot: where systemd starts sshd, a unit settles the run before it does.
-guard_boot() {
-	case $way in
-	systemd | systemd-socket | per-login) ;;
-	*) return 0 ;;
-	esac
+unguard_boot() {
 	name_boot_unit || return 0
 	rm -f "$boot_unit" "/etc/systemd/system/multi-user.target.wants/${boot_unit##*/}"
 }
