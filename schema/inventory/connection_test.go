@@ -179,7 +179,7 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 	dir := t.TempDir()
 	for path, want := range map[string]string{
 		filepath.Join(dir, "nothing.csv"): "Inventory not found",
-		dir:                               "Inventory cannot be read",
+		dir:                               "Not a file",
 	} {
 		_, diags := inventory.Load(t.Context(), inventory.Source{Kind: inventory.CSV, Path: path, Filename: "x.csv"}, nil)
 		if len(diags) != 1 || diags[0].Summary != want {

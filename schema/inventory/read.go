@@ -30,6 +30,11 @@ func Load(ctx context.Context, source Source, run Run) (Listing, schema.Diagnost
 		c.unreadable(err)
 		return Listing{}, c.found
 	}
+	// Opening a pipe would wait for somebody who writes to it.
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		c.add(0, "Not a file", "%s is a directory, a device or a pipe. An inventory is read from a regular file; several files are several source blocks.", c.filename)
+		return Listing{}, c.found
+	}
 	file, err := os.Open(path)
 	if err != nil {
 		c.unreadable(err)
