@@ -15,6 +15,7 @@ import (
 type password struct {
 	mu    sync.Mutex
 	bytes []byte
+	wrong error // sudo refused it; another try might lock the account
 }
 
 func (p *password) known() bool {
@@ -27,8 +28,8 @@ func (p *password) known() bool {
 func (p *password) ask(ctx context.Context, h *host) ([]byte, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.bytes != nil {
-		return p.bytes, nil
+	if p.bytes != nil || p.wrong != nil {
+		return p.bytes, p.wrong
 	}
 	if h.dialer.SudoPassword == nil {
 		return nil, &SudoError{User: h.route.end.user, Doubt: SudoPassword}
@@ -44,11 +45,12 @@ func (p *password) ask(ctx context.Context, h *host) ([]byte, error) {
 	return answer, nil
 }
 
-// forget drops a password that turned out to be wrong.
-func (p *password) forget() {
+// refuse remembers that the password is wrong and returns the error of it.
+func (p *password) refuse(h *host, said string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.bytes = nil
+	p.bytes, p.wrong = nil, &SudoError{User: h.route.end.user, Doubt: SudoWrong, Said: clean(said)}
+	return p.wrong
 }
 
 // sudoDoubt reads sudo's words, and those of login shells that do not find it.
@@ -119,8 +121,7 @@ func (h *host) givePassword(ctx context.Context, p *program, secret []byte) erro
 		}
 		again := false
 		if again, err = h.promptOrReady(ctx, p); again {
-			h.password.forget()
-			return &SudoError{User: h.route.end.user, Doubt: SudoWrong}
+			return h.password.refuse(h, "")
 		}
 	}
 	if err == nil {
@@ -134,8 +135,7 @@ func (h *host) givePassword(ctx context.Context, p *program, secret []byte) erro
 		return refused
 	case asked && (errors.As(refused, &doubt) || errors.As(refused, &ended)):
 		// sudo that allows one try ends instead of asking again.
-		h.password.forget()
-		return &SudoError{User: h.route.end.user, Doubt: SudoWrong, Said: clean(p.errs.peek())}
+		return h.password.refuse(h, p.errs.peek())
 	}
 	return refused
 }
