@@ -123,6 +123,9 @@ type Login struct {
 	LPort int
 	// RDomain is the routing domain, usually empty.
 	RDomain string
+	// Group is a group that the login is a member of. Such a login is resolved
+	// only: the host cannot be asked for a member that may not exist.
+	Group string
 	// Client asks `ssh -G Host` (with -l User if set) instead of sshd.
 	Client bool
 	// File is the configuration file that is asked about, as declared: the

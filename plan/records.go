@@ -173,6 +173,7 @@ type (
 		LAddr   string `json:"laddr,omitempty"`
 		LPort   int    `json:"lport,omitempty"`
 		RDomain string `json:"rdomain,omitempty"`
+		Group   string `json:"group,omitempty"`
 		Client  bool   `json:"client,omitempty"`
 		File    string `json:"file"`
 	}

@@ -1,0 +1,386 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/sshform/sshform/plan/internal/sshconf"
+	"github.com/sshform/sshform/schema"
+)
+
+// decide makes the edits for all targets of the scene and returns what
+// changes for each. With errors the edits must not be carried out.
+func (s *scene) decide() ([]Change, schema.Diagnostics) {
+	if diags := s.usable(); diags.HasErrors() {
+		return s.noChanges(), diags
+	}
+	diags := s.disagreements()
+	changes := s.noChanges()
+	for i, t := range s.targets {
+		diags = append(diags, s.settle(&changes[i], t)...)
+	}
+	if diags.HasErrors() {
+		return s.noChanges(), diags
+	}
+	for i, t := range s.targets {
+		s.complete(&changes[i], t)
+	}
+	s.mustHold()
+	s.reloadPending(changes)
+	return changes, diags
+}
+
+func (s *scene) noChanges() []Change {
+	changes := make([]Change, len(s.targets))
+	for i, t := range s.targets {
+		changes[i] = Change{Address: t.Address, Host: s.o.Host, Action: NoOp, File: s.main, Scope: t.Scope}
+	}
+	return changes
+}
+
+// usable refuses what cannot be decided about at all.
+func (s *scene) usable() schema.Diagnostics {
+	refuse := func(summary, detail string, at sshconf.Place) schema.Diagnostics {
+		d := s.refusal(s.targets[0], s.targets[0].Range, summary, detail)
+		d.Where.File, d.Where.Line = at.File, at.Line
+		return schema.Diagnostics{d}
+	}
+	here := sshconf.Place{File: s.main}
+	if s.o.Release.IsZero() {
+		return refuse("Unknown OpenSSH release", "The host does not tell which release of OpenSSH it runs, so that nothing can be said about what its files mean.", here)
+	}
+	f := s.o.Files[s.main]
+	if f.State != Regular && !(s.side == schema.Client && f.State == Missing) {
+		return refuse("No configuration file", fmt.Sprintf("%s %s. Set file { path } if OpenSSH reads another file there.", s.main, f.describe()), here)
+	}
+	if l := s.o.Listener; s.reloads() && l.Path != "" && l.ConfigFile != "" && l.ConfigFile != s.main {
+		return refuse("The running sshd reads another file", fmt.Sprintf("The running sshd reads %s, and the block manages %s: nothing that is written there would ever count. Set file { path = %q }.", l.ConfigFile, s.main, l.ConfigFile), here)
+	}
+	r := s.before(s.everybody())
+	if f.State == Regular && !r.Valid() {
+		at, text := here, "it is refused"
+		if len(r.Errors) > 0 {
+			at, text = r.Errors[0].Place, r.Errors[0].Text
+		}
+		return refuse("OpenSSH refuses the present configuration", fmt.Sprintf("%s: %s. A change on top of a broken file cannot be judged. Mend the file first.", at, text), at)
+	}
+	return nil
+}
+
+// describe says what stands at a path, for a sentence.
+func (f File) describe() string {
+	switch f.State {
+	case Regular:
+		return "is a file"
+	case Missing:
+		return "does not exist"
+	case Dangling:
+		return "is a symbolic link to nothing"
+	case Directory:
+		return "is a folder"
+	}
+	return "cannot be read: " + f.Err
+}
+
+func (s *scene) refusal(t schema.Target, subject schema.Range, summary, detail string) schema.Diagnostic {
+	return schema.Diagnostic{
+		Severity: schema.Error, Summary: summary, Detail: detail, Subject: &subject,
+		Block: fmt.Sprintf("%s %q", t.Address.Block, t.Address.Name), Address: t.Address.String(),
+		Where: &schema.Place{File: s.main, Step: "check"},
+	}
+}
+
+// disagreements compares what the host's own program said with what we
+// resolved. Where they differ we do not understand the host.
+func (s *scene) disagreements() schema.Diagnostics {
+	var diags schema.Diagnostics
+	differ := func(format string, args ...any) {
+		detail := fmt.Sprintf(format, args...) + " sshform would not know what it changes, so this host is left alone. Please report this with the files."
+		diags = append(diags, s.refusal(s.targets[0], s.targets[0].Range, "sshform and OpenSSH disagree", detail))
+	}
+	for _, login := range append([]Login{s.everybody()}, s.witnesses()...) {
+		answer, asked := s.o.Answers[login]
+		if !asked {
+			continue
+		}
+		if answer.Exit != 0 {
+			reason := cmp.Or(strings.TrimSpace(answer.Stderr), "it gave no reason")
+			differ("The host's own program refuses %s%s, and sshform finds nothing wrong with it: %s.", s.main, login.forWhom(), reason)
+			continue
+		}
+		r := s.before(login)
+		for _, d := range schema.Definitions(s.side) {
+			e := r.Keyword(string(d.Keyword))
+			theirs, printed := answer.Values[d.Keyword.Lower()]
+			if !printed || !e.Decided() || len(e.Values) == 0 && len(e.From) == 0 {
+				continue
+			}
+			if ours, said := canonical(d, e.Values), canonical(d, theirs); ours != said {
+				differ("For %s%s sshform finds %q and the host's own program says %q.", d.Keyword, login.forWhom(), ours, said)
+			}
+		}
+	}
+	return diags
+}
+
+func (l Login) forWhom() string {
+	switch {
+	case l.Client:
+		return fmt.Sprintf(" for host %q", l.Host)
+	case l.Asked():
+		return fmt.Sprintf(" for user %q", l.User)
+	}
+	return ""
+}
+
+// canonical spells what a program prints as an Argument, so that two can be
+// compared.
+func canonical(d schema.Definition, printed []string) schema.Argument {
+	text := strings.Join(printed, " ")
+	switch d.Kind {
+	case schema.Timeouts:
+		if text == "" || strings.EqualFold(text, "none") {
+			return "none"
+		}
+		if a, err := d.List(strings.Fields(text)); err == nil {
+			return a
+		}
+	case schema.Time:
+		if d.None && (text == "0" || strings.EqualFold(text, "none")) {
+			return "none"
+		}
+		if text == "none" {
+			return d.Off
+		}
+	}
+	return schema.Argument(text)
+}
+
+// settle brings one target's settings into the drafts.
+func (s *scene) settle(change *Change, t schema.Target) schema.Diagnostics {
+	login, err := s.witness(t.Scope)
+	if err != nil {
+		return schema.Diagnostics{s.refusal(t, t.Range, "Block that no login can be judged by",
+			fmt.Sprintf("sshform cannot tell whom the block is for: %s. Write criteria that some login can meet.", err))}
+	}
+	if diag := s.dropInInTheWay(t); diag != nil {
+		return schema.Diagnostics{*diag}
+	}
+	var diags schema.Diagnostics
+	settle := func(setting schema.Setting, write func(want, schema.Range) (string, *schema.Diagnostic)) {
+		d, _ := schema.Define(s.side, string(setting.Keyword))
+		w := want{target: t, keyword: setting.Keyword, argument: setting.Argument, definition: d, login: login}
+		reason, diag := "", s.unsupported(w, setting.Range)
+		if diag == nil {
+			reason, diag = write(w, setting.Range)
+		}
+		if diag != nil {
+			diags = append(diags, *diag)
+			return
+		}
+		change.Settings = append(change.Settings, Difference{Keyword: setting.Keyword, Reason: reason})
+	}
+	for _, setting := range t.Settings {
+		if setting.Keyword == "ChannelTimeout" && setting.Argument == "none" && t.Scope.Match != "" {
+			setting.Argument = "*=0" // none inside Match ends every matching login
+		}
+		settle(setting, s.put)
+		overrides, refused := s.overrides(t, setting, login)
+		change.Notes = append(change.Notes, overrides...)
+		diags = append(diags, refused...)
+	}
+	for _, setting := range t.Unset {
+		settle(setting, s.take)
+	}
+	slices.SortFunc(change.Settings, func(a, b Difference) int { return s.rank(a.Keyword) - s.rank(b.Keyword) })
+	change.Notes = append(change.Notes, s.doubts(login)...)
+	return diags
+}
+
+// rank is a keyword's place in the table.
+func (s *scene) rank(keyword schema.Keyword) int {
+	return slices.IndexFunc(schema.Definitions(s.side), func(d schema.Definition) bool { return d.Keyword == keyword })
+}
+
+// doubts are what could not be checked against the host's own program.
+func (s *scene) doubts(login Login) []string {
+	var notes []string
+	if s.o.Mute != "" {
+		notes = append(notes, "not checked against the host's own program: "+s.o.Mute)
+	}
+	for _, u := range s.before(login).Undecided {
+		notes = append(notes, fmt.Sprintf("not asked: %s:%d: %s", s.short(u.File), u.Line, u.Text))
+	}
+	for _, b := range s.before(login).Blocks {
+		if catchAll(b) {
+			continue
+		}
+		if _, err := s.blockWitness(b); err != nil {
+			notes = append(notes, fmt.Sprintf("not asked: %s:%d: %s", s.short(b.File), b.Line, err))
+		}
+	}
+	return notes
+}
+
+// unsupported refuses a keyword that the host's release does not know or does
+// not honour where it is asked for.
+func (s *scene) unsupported(w want, subject schema.Range) *schema.Diagnostic {
+	d, r := w.definition, s.o.Release
+	name := fmt.Sprintf("%s (%s)", d.Keyword.HCL(), d.Keyword)
+	refuse := func(summary, format string, args ...any) *schema.Diagnostic {
+		diag := s.refusal(w.target, subject, summary, fmt.Sprintf(format, args...))
+		return &diag
+	}
+	inMatch := s.side == schema.Server && w.target.Scope.Match != ""
+	switch {
+	case !r.AtLeast(d.Since.Major, d.Since.Minor):
+		return refuse("Keyword unknown to the host's release", "%s came with OpenSSH %d.%d, and host %q runs %s: its OpenSSH would refuse the whole file. Leave the attribute out for this host.",
+			name, d.Since.Major, d.Since.Minor, s.o.Host, r)
+	case inMatch && d.Match.IsZero():
+		return refuse("Keyword not allowed in a Match block", "%s counts for the whole daemon, and sshd refuses it inside a Match block. Declare it in a server block without match.", name)
+	case inMatch && !r.AtLeast(d.MatchHonoured.Major, d.MatchHonoured.Minor):
+		return refuse("Keyword without effect in a Match block", "%s has an effect inside Match only since OpenSSH %d.%d; %s on host %q shows the value and ignores it. Declare it in a server block without match.",
+			name, d.MatchHonoured.Major, d.MatchHonoured.Minor, r, s.o.Host)
+	}
+	return nil
+}
+
+// dropInInTheWay refuses a drop-in that would not be read or is not ours.
+func (s *scene) dropInInTheWay(t schema.Target) *schema.Diagnostic {
+	if t.File.DropIn == "" {
+		return nil
+	}
+	name, err := s.dropInPath(t)
+	if err != nil {
+		diag := s.refusal(t, t.Range, "Drop-in would not be read", err.Error()+". Add the Include line, choose a name that it takes, or leave drop_in out to write to the main file.")
+		return &diag
+	}
+	f := s.o.Files[name]
+	first, _, _ := strings.Cut(string(f.Bytes), "\n")
+	switch {
+	case f.State == Missing, f.State == Regular && strings.TrimRight(first, "\r") == DropInMark:
+		return nil
+	case f.State == Regular:
+		diag := s.refusal(t, t.Range, "Drop-in belongs to somebody else", fmt.Sprintf("%s exists and does not begin with the line %q. Choose another name, or remove the file.", name, DropInMark))
+		return &diag
+	}
+	diag := s.refusal(t, t.Range, "Drop-in cannot be written", fmt.Sprintf("%s %s. Choose another name.", name, f.describe()))
+	return &diag
+}
+
+// put writes one setting at the first spot that proves itself. The reason is
+// empty if the value is in force already, whoever set it.
+func (s *scene) put(w want, subject schema.Range) (string, *schema.Diagnostic) {
+	if s.proves(s.tree, w) {
+		return "", nil
+	}
+	for _, p := range s.spots(w) {
+		d := s.draft(p.file, s.role(p.file)).clone()
+		p.write(d)
+		tree := s.tree.With(p.file, d.bytes())
+		if s.proves(tree, w) {
+			s.drafts[p.file] = d
+			s.change(tree)
+			return p.reason, nil
+		}
+	}
+	return "", s.inTheWay(w, subject)
+}
+
+// inTheWay names the line because of which no place is left.
+func (s *scene) inTheWay(w want, subject schema.Range) *schema.Diagnostic {
+	e := s.now(w.login).Keyword(string(w.keyword))
+	line, advice := "no place counts", "Write the setting by hand, or report this with the files."
+	if len(e.From) > 0 {
+		line = fmt.Sprintf("%s sets it to %s", e.From[0], e.Value())
+		advice = "Change or remove that line, or give the block a drop_in whose name sorts before that file."
+		if w.target.File.DropIn != "" {
+			advice = "Change or remove that line, choose a name that sorts before that file, or leave drop_in out."
+		}
+	}
+	diag := s.refusal(w.target, subject, "No place where the setting would count",
+		fmt.Sprintf("%s (%s) = %s cannot be brought into force without touching what sshform does not own: %s. %s", w.keyword.HCL(), w.keyword, w.argument, line, advice))
+	return &diag
+}
+
+// overrides finds blocks that give some another value than the target's
+// default. They are named, or refused when the target says so.
+func (s *scene) overrides(t schema.Target, setting schema.Setting, login Login) (notes []string, diags schema.Diagnostics) {
+	if narrow(t.Scope) {
+		return nil, nil
+	}
+	definition, _ := schema.Define(s.side, string(setting.Keyword))
+	for _, d := range s.now(login).Of(string(setting.Keyword)) {
+		value := canonical(definition, []string{d.Value})
+		if catchAll(d.Block) || value == setting.Argument || d.Why == sshconf.Later {
+			continue
+		}
+		block := strings.TrimSpace(d.Block.Keyword + " " + d.Block.Text)
+		notes = append(notes, fmt.Sprintf("%s (%s:%d) keeps %s = %s", block, s.short(d.File), d.Line, setting.Keyword.HCL(), value))
+		if t.RefuseOverrides {
+			diags = append(diags, s.refusal(t, setting.Range, "A block overrides the setting", fmt.Sprintf(
+				"%s at %s:%d sets %s to %s for some, and the block says match_overrides = \"error\". Remove that line, or manage it with a block of its own.", block, d.File, d.Line, setting.Keyword, value)))
+		}
+	}
+	return notes, diags
+}
+
+// complete fills in what a target's change did, from the finished tree.
+func (s *scene) complete(c *Change, t schema.Target) {
+	login, _ := s.witness(t.Scope) // settle has seen to its error
+	before, after := s.before(login), s.now(login)
+	expect := Expectation{Login: login, Values: map[schema.Keyword]schema.Argument{}}
+	for i := range c.Settings {
+		d := &c.Settings[i]
+		definition, _ := schema.Define(s.side, string(d.Keyword))
+		was, is := before.Keyword(string(d.Keyword)), after.Keyword(string(d.Keyword))
+		d.Before, d.BeforeSource, d.BeforeDefault = canonical(definition, was.Values), sourceOf(was), len(was.From) == 0
+		d.After, d.AfterSource, d.AfterDefault = canonical(definition, is.Values), sourceOf(is), len(is.From) == 0
+		expect.Values[d.Keyword] = d.After
+		if d.Reason != "" {
+			c.Action = Update
+		}
+	}
+	c.Expect = []Expectation{expect}
+	c.File = s.editedFile(t)
+	if c.Action == Update {
+		switch {
+		case s.gone[c.File]:
+			c.Action = Remove
+		case s.o.Files[c.File].State == Missing:
+			c.Action = Create
+		}
+	}
+	slices.Sort(c.Notes)
+	c.Notes = slices.Compact(c.Notes)
+}
+
+func (s *scene) editedFile(t schema.Target) string {
+	if t.File.DropIn != "" {
+		if name, err := s.dropInPath(t); err == nil {
+			return name
+		}
+	}
+	return s.main
+}
+
+func sourceOf(e sshconf.Effective) Source {
+	if len(e.From) == 0 {
+		return Source{}
+	}
+	return Source{File: e.From[0].File, Line: e.From[0].Line}
+}
+
+// reloadPending makes a change of its own of a daemon that has not read what
+// is on disk, if nothing else reloads it anyway.
+func (s *scene) reloadPending(changes []Change) {
+	acts := func(c Change) bool { return c.Action != NoOp }
+	if !s.reloads() || s.o.Listener.Fresh != Stale || len(changes) == 0 || slices.ContainsFunc(changes, acts) {
+		return
+	}
+	changes[0].Action = Reload
+	changes[0].Notes = append(changes[0].Notes, fmt.Sprintf("reload pending: %s changed after sshd last read it", path.Clean(s.o.Listener.Pending)))
+}

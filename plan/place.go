@@ -1,0 +1,392 @@
+package plan
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/sshform/sshform/plan/internal/sshconf"
+	"github.com/sshform/sshform/schema"
+)
+
+// A spot is one place where a line could be written so that OpenSSH obeys. It
+// is a proposal: only a spot that proves itself (see prove) is taken.
+type spot struct {
+	file   string
+	reason string // for the plan: where, and why there
+	write  func(d *draft)
+}
+
+// A want is one setting of one target on its way into a file.
+type want struct {
+	target     schema.Target
+	keyword    schema.Keyword
+	argument   schema.Argument // as written
+	definition schema.Definition
+	login      Login // the witness: for whom the value must be in force
+}
+
+func (w want) address() string { return w.target.Address.String() }
+
+// line is the directive as it is written into a file that has none yet.
+func (w want) line() string { return string(w.keyword) + " " + string(w.argument) }
+
+// spots proposes places in the order in which they are preferred: the line
+// that decides now; above the Include whose file decides; beside the
+// commented default; before the first block; in a block of this scope.
+func (s *scene) spots(w want) []spot {
+	if w.target.File.DropIn != "" {
+		return s.dropInSpots(w)
+	}
+	if narrow(w.target.Scope) {
+		return s.blockSpots(w, s.main)
+	}
+	r := s.now(w.login)
+	var spots []spot
+	for _, from := range r.Keyword(string(w.keyword)).From {
+		if from.File == s.main && s.forEverybody(r, from) {
+			spots = append(spots, s.replaceSpot(w, from))
+		} else if include, found := s.includeInMain(r, from.File); found {
+			spots = append(spots, s.aboveSpot(w, include, from))
+		}
+	}
+	if s.side == schema.Client {
+		return append(spots, s.defaultBlockSpots(w, r)...)
+	}
+	return append(spots, s.globalSpots(w)...)
+}
+
+// narrow reports whether a scope is less than everybody.
+func narrow(scope schema.Scope) bool {
+	return scope.Match != "" && !strings.EqualFold(strings.TrimSpace(scope.Match), "all") ||
+		scope.Patterns != "" && strings.TrimSpace(scope.Patterns) != "*"
+}
+
+// forEverybody reports whether a directive stands in no block, or in one that
+// counts for all.
+func (s *scene) forEverybody(r *sshconf.Result, at sshconf.Place) bool {
+	d, found := directiveAt(r, at)
+	return found && catchAll(d.Block)
+}
+
+func directiveAt(r *sshconf.Result, at sshconf.Place) (sshconf.Directive, bool) {
+	i := slices.IndexFunc(r.Directives, func(d sshconf.Directive) bool { return d.Place == at })
+	if i < 0 {
+		return sshconf.Directive{}, false
+	}
+	return r.Directives[i], true
+}
+
+// includeInMain climbs from an included file to the Include line of the main
+// file that pulled it in.
+func (s *scene) includeInMain(r *sshconf.Result, file string) (sshconf.Inclusion, bool) {
+	for range 16 {
+		include, found := r.IncludeOf(file)
+		if !found || include.File == s.main {
+			return include, found
+		}
+		file = include.File
+	}
+	return sshconf.Inclusion{}, false
+}
+
+func (s *scene) replaceSpot(w want, at sshconf.Place) spot {
+	return spot{
+		file: at.File, reason: fmt.Sprintf("line %d", s.oldLine(at)),
+		write: func(d *draft) {
+			line := d.parse().Line(at.Line)
+			d.replace(at.Line, withArgument(line, string(w.argument)), w.address())
+		},
+	}
+}
+
+// withArgument returns the line with another argument: indentation, spelling
+// of the keyword, separator, comment and line end stay.
+func withArgument(line sshconf.Line, argument string) string {
+	text := string(line.Text)
+	return text[:line.Argument.Start] + argument + text[line.Argument.End:] + line.End
+}
+
+func (s *scene) aboveSpot(w want, include sshconf.Inclusion, from sshconf.Place) spot {
+	return spot{
+		file:   s.main,
+		reason: fmt.Sprintf("above Include at line %d, overrules %s:%d", s.oldLine(include.Place), s.short(from.File), from.Line),
+		write: func(d *draft) {
+			indent := d.parse().Line(include.Line).Indent()
+			d.insert(include.Line, indent+w.line()+d.newline(), w.address())
+		},
+	}
+}
+
+// globalSpots are places for a keyword that no line sets: below its commented
+// default, before the first block, at the end, and at the very top.
+func (s *scene) globalSpots(w want) []spot {
+	file := s.file(s.main)
+	first := firstBlock(file)
+	var spots []spot
+	for _, line := range file.Lines()[:first-1] {
+		if commentedDefault(line, w.keyword) {
+			text := strings.TrimSpace(string(line.Text))
+			spots = append(spots, s.insertSpot(w, line.Number+1, fmt.Sprintf("below line %d: %s", s.oldLine(sshconf.Place{File: s.main, Line: line.Number}), text)))
+		}
+	}
+	if first > file.Len() {
+		spots = append(spots, s.insertSpot(w, first, "at the end"))
+	} else {
+		at := aboveComments(file, first)
+		header := s.oldLine(sshconf.Place{File: s.main, Line: first})
+		spots = append(spots, s.insertSpot(w, at, fmt.Sprintf("before %s at line %d", file.Line(first).Name(), header)))
+	}
+	return append(spots, s.insertSpot(w, 1, "at the top"))
+}
+
+func (s *scene) insertSpot(w want, line int, reason string) spot {
+	return spot{file: s.main, reason: reason, write: func(d *draft) {
+		d.insert(line, w.line()+d.newline(), w.address())
+	}}
+}
+
+// firstBlock returns the number of the first Match or Host line, one more
+// than the last line if there is none.
+func firstBlock(file *sshconf.File) int {
+	for _, line := range file.Lines() {
+		if line.Is("Match") || line.Is("Host") {
+			return line.Number
+		}
+	}
+	return file.Len() + 1
+}
+
+// aboveComments moves up over the comments that introduce a block, so that
+// they stay with it.
+func aboveComments(file *sshconf.File, line int) int {
+	for line > 1 {
+		above := file.Line(line - 1)
+		if above.Comment.Empty() || !above.Keyword.Empty() {
+			break
+		}
+		line--
+	}
+	return line
+}
+
+// commentedDefault reports whether a line is the keyword's default as
+// distributions show it: "#ClientAliveInterval 0".
+func commentedDefault(line sshconf.Line, keyword schema.Keyword) bool {
+	text := strings.TrimSpace(string(line.Text))
+	rest, commented := strings.CutPrefix(text, "#")
+	if !commented {
+		return false
+	}
+	words := strings.Fields(rest)
+	return len(words) == 2 && strings.EqualFold(words[0], string(keyword))
+}
+
+// defaultBlockSpots are places for a client's default: in the last block for
+// everybody that counts, or in a new one at the end. An earlier place would
+// take the value away from narrower blocks.
+func (s *scene) defaultBlockSpots(w want, r *sshconf.Result) []spot {
+	var spots []spot
+	for _, block := range slices.Backward(r.Blocks) {
+		if block.File == s.main && block.Standing == sshconf.In && catchAll(block) {
+			spots = append(spots, s.inBlockSpot(w, block))
+		}
+	}
+	return append(spots, s.newBlockSpot(w, s.main, 0, "Host *"), s.insertSpot(w, 1, "at the top"))
+}
+
+// blockSpots are places for a narrower scope: in its block, or in a new one
+// before the first block that would take the value away, or at the end.
+func (s *scene) blockSpots(w want, file string) []spot {
+	r := s.now(w.login)
+	var spots []spot
+	for _, block := range r.Blocks {
+		if block.File != file || !s.sameScope(block, w.target.Scope) {
+			continue
+		}
+		for _, d := range r.Of(string(w.keyword)) {
+			if d.Block == block && d.File == file {
+				spots = append(spots, s.replaceSpot(w, d.Place))
+				break
+			}
+		}
+		spots = append(spots, s.inBlockSpot(w, block))
+	}
+	header := "Match " + w.target.Scope.Match
+	if s.side == schema.Client {
+		header = "Host " + w.target.Scope.Patterns
+	}
+	for _, block := range r.Blocks {
+		if block.File == file && block.Within == nil && block.Standing != sshconf.Out {
+			spots = append(spots, s.newBlockSpot(w, file, block.Line, header))
+		}
+	}
+	spots = append(spots, s.newBlockSpot(w, file, 0, header))
+	if s.side == schema.Client {
+		if first := firstBlock(s.file(file)); first <= s.file(file).Len() {
+			spots = append(spots, s.newBlockSpot(w, file, first, header))
+		}
+	}
+	return s.betterEndFirst(spots, r, w)
+}
+
+// betterEndFirst prefers the end of the file for a new block when no block
+// there sets the keyword for the scope.
+func (s *scene) betterEndFirst(spots []spot, r *sshconf.Result, w want) []spot {
+	taken := slices.ContainsFunc(r.Of(string(w.keyword)), func(d sshconf.Directive) bool {
+		return d.Block != nil && d.Block.Standing != sshconf.Out
+	})
+	if taken || s.side == schema.Client {
+		return spots
+	}
+	end := slices.IndexFunc(spots, func(p spot) bool { return p.reason == endOfFile })
+	if end > 0 {
+		own := slices.IndexFunc(spots, func(p spot) bool { return strings.HasPrefix(p.reason, newBlock) })
+		spots[own], spots[end] = spots[end], spots[own]
+	}
+	return spots
+}
+
+// Wordings that betterEndFirst tells apart.
+const (
+	newBlock  = "a new block"
+	endOfFile = newBlock + " at the end"
+)
+
+// sameScope reports whether a block has exactly the criteria or patterns.
+func (s *scene) sameScope(b *sshconf.Block, scope schema.Scope) bool {
+	if b.Within != nil {
+		return false
+	}
+	if s.side == schema.Client {
+		patterns, complaint := sshconf.ParsePatterns(s.dialect(), scope.Patterns)
+		return complaint == "" && b.Keyword == "Host" && b.SamePatterns(patterns)
+	}
+	criteria, complaint := sshconf.ParseCriteria(s.dialect(), scope.Match)
+	return complaint == "" && b.Keyword == "Match" && b.SameCriteria(criteria)
+}
+
+// inBlockSpot writes behind the last directive of a block, indented like it.
+func (s *scene) inBlockSpot(w want, block *sshconf.Block) spot {
+	file := s.file(block.File)
+	last, indent := block.Line, "    "
+	for n := block.Line + 1; n <= min(block.Last, file.Len()); n++ {
+		if line := file.Line(n); !line.Keyword.Empty() {
+			last, indent = n, line.Indent()
+		}
+	}
+	name := block.Keyword + " " + block.Text
+	return spot{
+		file: block.File, reason: fmt.Sprintf("in %s at line %d", name, s.oldLine(block.Place)),
+		write: func(d *draft) { d.insert(last+1, indent+w.line()+d.newline(), w.address()) },
+	}
+}
+
+// newBlockSpot writes a block of its own before a line, or at the end (0).
+func (s *scene) newBlockSpot(w want, file string, before int, header string) spot {
+	reason := endOfFile
+	if before > 0 {
+		reason = fmt.Sprintf("%s before line %d", newBlock, s.oldLine(sshconf.Place{File: file, Line: before}))
+	}
+	return spot{file: file, reason: reason, write: func(d *draft) {
+		at := before
+		if before == 0 {
+			at = len(d.lines) + 1
+		} else {
+			at = aboveComments(d.parse(), before)
+		}
+		newline := d.newline()
+		var lines []string
+		if before == 0 && len(d.lines) > 0 && strings.TrimSpace(d.lines[len(d.lines)-1].text) != "" {
+			lines = append(lines, newline)
+		}
+		lines = append(lines, header+newline, "    "+w.line()+newline)
+		if before > 0 {
+			lines = append(lines, newline)
+		}
+		for i, text := range lines {
+			d.insert(at+i, text, w.address())
+		}
+	}}
+}
+
+// dropInSpots are places in a file of our own.
+func (s *scene) dropInSpots(w want) []spot {
+	name, err := s.dropInPath(w.target)
+	if err != nil {
+		return nil
+	}
+	if s.tree.File(name) == nil {
+		return []spot{{file: name, reason: "in a new " + path.Base(name), write: func(d *draft) {
+			lines := []string{DropInMark, w.line()}
+			if narrow(w.target.Scope) {
+				lines = []string{DropInMark, "Match " + w.target.Scope.Match, "    " + w.line()}
+			}
+			for i, text := range lines {
+				d.insert(i+1, text+"\n", w.address())
+			}
+		}}}
+	}
+	if narrow(w.target.Scope) {
+		return s.blockSpots(w, name)
+	}
+	file := s.file(name)
+	first := firstBlock(file)
+	for _, line := range file.Lines()[:first-1] {
+		if line.Is(string(w.keyword)) {
+			return []spot{s.replaceSpot(w, sshconf.Place{File: name, Line: line.Number})}
+		}
+	}
+	return []spot{{file: name, reason: "in " + path.Base(name), write: func(d *draft) {
+		d.insert(first, w.line()+d.newline(), w.address())
+	}}}
+}
+
+// dropInPath returns where a target's drop-in lies: in a folder of which the
+// main file includes every file that is named like it.
+func (s *scene) dropInPath(t schema.Target) (string, error) {
+	for _, line := range s.file(s.main).Lines() {
+		if !line.Is("Include") {
+			continue
+		}
+		for _, pattern := range strings.Fields(strings.Trim(line.Value(), `"'`)) {
+			if !path.IsAbs(pattern) {
+				pattern = path.Join("/etc/ssh", pattern)
+			}
+			if matched, err := path.Match(path.Base(pattern), t.File.DropIn); err == nil && matched && !strings.ContainsAny(path.Dir(pattern), "*?[") {
+				return path.Join(path.Dir(pattern), t.File.DropIn), nil
+			}
+		}
+	}
+	return "", fmt.Errorf("no Include line of %s would read a file called %s", s.main, t.File.DropIn)
+}
+
+// oldLine returns the number that a line had before any edit, or the one it
+// has if it is new.
+func (s *scene) oldLine(at sshconf.Place) int {
+	d, begun := s.drafts[at.File]
+	if begun && at.Line <= len(d.lines) && d.lines[at.Line-1].old != 0 {
+		return d.lines[at.Line-1].old
+	}
+	return at.Line
+}
+
+// parse returns the draft as a file.
+func (d *draft) parse() *sshconf.File { return sshconf.Parse(d.bytes()) }
+
+// newline returns the line end that the file uses.
+func (d *draft) newline() string {
+	if len(d.lines) > 0 && strings.HasSuffix(d.lines[0].text, "\r\n") {
+		return "\r\n"
+	}
+	return "\n"
+}
+
+// file returns a file of the tree, an empty one if there is none.
+func (s *scene) file(name string) *sshconf.File {
+	if file := s.tree.File(name); file != nil {
+		return file
+	}
+	return sshconf.Parse(nil)
+}

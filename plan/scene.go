@@ -1,0 +1,220 @@
+package plan
+
+import (
+	"cmp"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/sshform/sshform/plan/internal/sshconf"
+	"github.com/sshform/sshform/schema"
+)
+
+// A scene is the configuration of one program on one host while targets edit
+// it one after the other.
+type scene struct {
+	group
+	o      *Observed
+	tree   *sshconf.Tree // with all edits so far
+	drafts map[string]*draft
+	roles  map[string]Role
+	gone   map[string]bool // files of our own that are to be removed
+	// resolved remembers what the untouched tree says for each login, current
+	// what the edited one says.
+	resolved, current map[Login]*sshconf.Result
+}
+
+func newScene(g group, o *Observed) *scene {
+	return &scene{
+		group: g, o: o, tree: treeOf(o, g.side), drafts: map[string]*draft{},
+		roles: map[string]Role{}, gone: map[string]bool{},
+		resolved: map[Login]*sshconf.Result{}, current: map[Login]*sshconf.Result{},
+	}
+}
+
+// treeOf gives the resolver everything that was observed.
+func treeOf(o *Observed, side schema.Side) *sshconf.Tree {
+	tree := sshconf.NewTree()
+	for name, f := range o.Files {
+		switch f.State {
+		case Regular:
+			node := sshconf.Node{File: sshconf.Parse(f.Bytes)}
+			if side == schema.Client {
+				node.Foreign = f.UID != 0 && f.UID != o.UID || f.Mode&0o022 != 0
+			}
+			tree.AddNode(name, node)
+		case Missing:
+			tree.AddNode(name, sshconf.Node{State: sshconf.Missing})
+		case Dangling:
+			tree.AddNode(name, sshconf.Node{State: sshconf.Dangling})
+		case Directory:
+			tree.AddNode(name, sshconf.Node{State: sshconf.Folder})
+		case Unreadable:
+			tree.AddNode(name, sshconf.Node{State: sshconf.Unreadable})
+		}
+	}
+	for name, f := range o.Folders {
+		tree.AddFolder(name, f.Names)
+	}
+	return tree
+}
+
+// catchAll reports whether a block counts for everybody by what it says.
+func catchAll(b *sshconf.Block) bool {
+	for ; b != nil; b = b.Within {
+		all := len(b.Criteria) == 1 && b.Criteria[0].Name == "all" && !b.Criteria[0].Negated
+		star := b.Keyword == "Host" && len(b.Patterns) == 1 && b.Patterns[0] == "*"
+		if !all && !star {
+			return false
+		}
+	}
+	return true
+}
+
+// Asked reports whether the login gives the data of -C.
+func (l Login) Asked() bool {
+	return l.User+l.Host+l.Addr+l.LAddr+l.RDomain != "" || l.LPort != 0
+}
+
+// ask resolves a tree for a login.
+func (s *scene) ask(tree *sshconf.Tree, login Login) *sshconf.Result {
+	if s.side == schema.Server {
+		return sshconf.ResolveServer(tree, s.serverQuery(login))
+	}
+	return sshconf.ResolveClient(tree, s.clientQuery(login))
+}
+
+// before resolves the untouched tree, each login once.
+func (s *scene) before(login Login) *sshconf.Result {
+	r, known := s.resolved[login]
+	if !known {
+		r = s.ask(treeOf(s.o, s.side), login)
+		s.resolved[login] = r
+	}
+	return r
+}
+
+// now resolves the tree with all edits so far, each login once.
+func (s *scene) now(login Login) *sshconf.Result {
+	r, known := s.current[login]
+	if !known {
+		r = s.ask(s.tree, login)
+		s.current[login] = r
+	}
+	return r
+}
+
+// change makes a tree the present one.
+func (s *scene) change(tree *sshconf.Tree) {
+	s.tree = tree
+	clear(s.current)
+}
+
+// reloads reports whether a running sshd takes the change.
+func (s *scene) reloads() bool {
+	return s.side == schema.Server && !slices.ContainsFunc(s.targets, func(t schema.Target) bool { return t.Reload == "none" })
+}
+
+// draft returns the draft of a file, begun when it is first edited.
+func (s *scene) draft(name string, role Role) *draft {
+	d, begun := s.drafts[name]
+	if !begun {
+		d = newDraft(s.o.Files[name].Bytes)
+		s.drafts[name], s.roles[name] = d, role
+	}
+	return d
+}
+
+// fileEdits returns the files that the drafts change, drop-ins first and the
+// main file last.
+func (s *scene) fileEdits() []FileEdit {
+	var files []FileEdit
+	for _, name := range slices.Sorted(maps.Keys(s.drafts)) {
+		d, f := s.drafts[name], s.o.Files[name]
+		after := d.bytes()
+		if f.State == Regular && string(after) == string(f.Bytes) && !s.gone[name] {
+			continue
+		}
+		edit := FileEdit{
+			Path: name, RealPath: f.RealPath, Role: s.roles[name], After: Sum(after), Edits: d.edits(),
+		}
+		if f.State == Regular {
+			edit.Before, edit.BeforeSize = Sum(f.Bytes), int64(len(f.Bytes))
+			edit.Mode, edit.UID, edit.GID = f.Mode, f.UID, f.GID
+		} else {
+			edit.Mode, edit.UID, edit.GID = newMode(s.roles[name]), s.o.UID, -1
+		}
+		if edit.RealPath == "" {
+			edit.RealPath = name
+		}
+		if s.gone[name] {
+			edit.After = ""
+		}
+		files = append(files, edit)
+	}
+	slices.SortStableFunc(files, func(a, b FileEdit) int {
+		return strings.Compare(string(a.Role), string(b.Role)) // drop-in before main
+	})
+	return files
+}
+
+// newMode is what a file gets that sshform creates: a client's own is
+// nobody else's business, as ssh(1) advises.
+func newMode(role Role) uint32 {
+	if role == ClientFile {
+		return 0o600
+	}
+	return 0o644
+}
+
+// dependencies lists every file and folder that the decision rests on.
+func (s *scene) dependencies() []Dependency {
+	var all []Dependency
+	for _, login := range slices.SortedFunc(maps.Keys(s.resolved), compareLogins) {
+		r := s.resolved[login]
+		for _, name := range r.Files {
+			f := s.o.Files[name]
+			d := Dependency{Path: name}
+			if f.State == Regular {
+				d.Before = Sum(f.Bytes)
+			}
+			all = append(all, d)
+		}
+		for _, name := range r.Folders {
+			d := Dependency{Path: name, Folder: true}
+			if f := s.o.Folders[name]; !f.Missing {
+				d.Before = SumNames(f.Names)
+			}
+			all = append(all, d)
+		}
+	}
+	return all
+}
+
+func compareLogins(a, b Login) int {
+	return cmp.Or(
+		strings.Compare(a.File, b.File), strings.Compare(a.Host, b.Host), strings.Compare(a.User, b.User),
+		strings.Compare(a.Group, b.Group), strings.Compare(a.Addr, b.Addr), strings.Compare(a.LAddr, b.LAddr),
+		cmp.Compare(a.LPort, b.LPort), strings.Compare(a.RDomain, b.RDomain),
+	)
+}
+
+// role says what an edited file is.
+func (s *scene) role(name string) Role {
+	switch {
+	case s.side == schema.Client:
+		return ClientFile
+	case name == s.main:
+		return MainFile
+	}
+	return DropIn
+}
+
+// short is a file's name as plans show it: drop-ins by name only.
+func (s *scene) short(name string) string {
+	if path.Dir(name) == s.main+".d" || path.Dir(path.Dir(name)) == path.Dir(s.main) {
+		return path.Base(name)
+	}
+	return name
+}

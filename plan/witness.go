@@ -1,0 +1,193 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/sshform/sshform/plan/internal/sshconf"
+	"github.com/sshform/sshform/schema"
+)
+
+// everybody is the login outside of every narrower block. sshd is asked
+// without -C where that works, ssh for a name that no block is made for.
+func (s *scene) everybody() Login {
+	login := Login{File: s.main}
+	if s.side == schema.Client {
+		login.Client, login.Host = true, s.unknownHost()
+		return login
+	}
+	r := s.now(login)
+	if r.Valid() || len(r.Wants) > 0 {
+		return login
+	}
+	// Up to 8.0 any Match needs -C, and Match LocalPort needs it to this day.
+	plain := s.login(sshconf.PlainLogin())
+	if s.now(plain).Valid() {
+		return plain
+	}
+	return login
+}
+
+// unknownHost returns a host name that only catch-all patterns match.
+func (s *scene) unknownHost() string {
+	candidates := []string{"sshform-any-host.invalid", "sshform-any-host", "x--sshform--x"}
+	for _, name := range candidates {
+		r := s.now(Login{File: s.main, Client: true, Host: name})
+		narrow := func(b *sshconf.Block) bool { return b.Standing == sshconf.In && !catchAll(b) }
+		if !slices.ContainsFunc(r.Blocks, narrow) {
+			return name
+		}
+	}
+	return candidates[0]
+}
+
+// login turns a resolver's login into one that can be asked.
+func (s *scene) login(l sshconf.Login) Login {
+	return Login{
+		File: s.main, User: l.User, Host: l.Host, Addr: l.Address, LAddr: l.LocalAddress,
+		LPort: l.LocalPort, RDomain: l.RDomain,
+	}
+}
+
+// witnesses returns one login for each block of the untouched tree that one
+// can be made for, and for each target's scope.
+func (s *scene) witnesses() []Login {
+	var logins []Login
+	add := func(login Login, err error) {
+		if err == nil && !slices.Contains(logins, login) {
+			logins = append(logins, login)
+		}
+	}
+	for _, b := range s.before(s.everybody()).Blocks {
+		if !catchAll(b) {
+			add(s.blockWitness(b))
+		}
+	}
+	for _, t := range s.targets {
+		if narrow(t.Scope) {
+			add(s.witness(t.Scope))
+		}
+	}
+	return logins
+}
+
+// witness returns a login that stands for a scope. The error says why there
+// is none.
+func (s *scene) witness(scope schema.Scope) (Login, error) {
+	if !narrow(scope) {
+		return s.everybody(), nil
+	}
+	if s.side == schema.Client {
+		patterns, complaint := sshconf.ParsePatterns(s.dialect(), scope.Patterns)
+		if complaint != "" {
+			return Login{}, fmt.Errorf("Host %s: %s", scope.Patterns, complaint)
+		}
+		return s.blockWitness(&sshconf.Block{Keyword: "Host", Patterns: patterns})
+	}
+	criteria, complaint := sshconf.ParseCriteria(s.dialect(), scope.Match)
+	if complaint != "" {
+		return Login{}, fmt.Errorf("Match %s: %s", scope.Match, complaint)
+	}
+	return s.blockWitness(&sshconf.Block{Keyword: "Match", Criteria: criteria})
+}
+
+func (s *scene) blockWitness(b *sshconf.Block) (Login, error) {
+	if s.side == schema.Client {
+		host, why := sshconf.HostWitness(b, s.o.Release)
+		if why != "" {
+			return Login{}, fmt.Errorf("%s", why)
+		}
+		return Login{File: s.main, Client: true, Host: host}, nil
+	}
+	login, why := sshconf.Witness(b, s.o.Release)
+	if why == "" && !login.InvalidUser {
+		return s.login(login), nil
+	}
+	return s.memberWitness(b, why)
+}
+
+// memberWitness stands for a block with groups: a login that is a member of
+// one, for the resolver only.
+func (s *scene) memberWitness(b *sshconf.Block, why sshconf.Refusal) (Login, error) {
+	var others []sshconf.Criterion
+	group := ""
+	for _, c := range b.Criteria {
+		if c.Name == "group" {
+			group = member(c.Argument)
+		} else {
+			others = append(others, c)
+		}
+	}
+	if group == "" || b.Within != nil {
+		return Login{}, fmt.Errorf("%s", why)
+	}
+	l := sshconf.PlainLogin()
+	if len(others) > 0 {
+		if l, why = sshconf.Witness(&sshconf.Block{Keyword: "Match", Criteria: others}, s.o.Release); why != "" {
+			return Login{}, fmt.Errorf("%s", why)
+		}
+	}
+	login := s.login(l)
+	login.Group = group
+	return login, nil
+}
+
+// member returns a group that a pattern list takes, from its first positive
+// pattern.
+func member(list string) string {
+	for pattern := range strings.SplitSeq(list, ",") {
+		if !strings.HasPrefix(pattern, "!") {
+			return strings.NewReplacer("*", "x", "?", "x").Replace(pattern)
+		}
+	}
+	return ""
+}
+
+func (s *scene) dialect() sshconf.Dialect {
+	side := sshconf.Server
+	if s.side == schema.Client {
+		side = sshconf.Client
+	}
+	return sshconf.Dialect{Side: side, Release: s.o.Release}
+}
+
+func (s *scene) serverQuery(login Login) sshconf.ServerQuery {
+	q := sshconf.ServerQuery{Release: s.o.Release, Main: s.main}
+	if args := s.o.Listener.Args; s.reloads() {
+		for i := 0; i+1 < len(args); i++ {
+			if args[i] == "-o" {
+				q.Options = append(q.Options, args[i+1])
+			}
+		}
+	}
+	if login.Asked() {
+		q.Login = sshconf.Login{
+			User: login.User, Host: login.Host, Address: login.Addr, LocalAddress: login.LAddr,
+			LocalPort: login.LPort, RDomain: login.RDomain,
+			Given: sshconf.GivenUser | sshconf.GivenHost | sshconf.GivenAddress | sshconf.GivenLocalAddress | sshconf.GivenRDomain,
+			// Nobody else is called like the plain login, and so it has no groups.
+			GroupsKnown: login.Group != "" || login.User == sshconf.PlainLogin().User,
+		}
+		if login.Group != "" {
+			q.Login.Groups = []string{login.Group}
+		}
+	}
+	return q
+}
+
+func (s *scene) clientQuery(login Login) sshconf.ClientQuery {
+	q := sshconf.ClientQuery{
+		Release: s.o.Release, Host: login.Host, User: login.User,
+		LocalUser: s.o.User, Home: s.o.Home, UID: s.o.UID,
+	}
+	switch s.main {
+	case SystemConfig:
+		q.SystemFile = s.main
+	case MainPath(schema.Target{Address: schema.Address{Block: string(schema.Client)}}, s.o.Home):
+		q.UserFile, q.SystemFile = s.main, SystemConfig
+	default:
+		q.UserFile, q.Given = s.main, true
+	}
+	return q
+}
