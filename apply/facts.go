@@ -18,6 +18,7 @@ type machine struct {
 	uid       int    // who writes files
 	home      string // of the login user
 	stateHome string // of who writes files
+	state     string // SSHFORM_STATE of the login; usually empty
 	system    string // for people
 	hostname  string
 	boot      string // boot id; empty where there is none
@@ -70,7 +71,7 @@ func readMachine(output []byte) (machine, error) {
 		return found[len(found)-1]
 	}
 	single := map[string]*string{
-		"user": &m.user, "home": &m.home, "statehome": &m.stateHome, "hostname": &m.hostname,
+		"user": &m.user, "home": &m.home, "statehome": &m.stateHome, "state": &m.state, "hostname": &m.hostname,
 		"boot": &m.boot, "ssh": &m.ssh, "sshd": &m.sshd, "manager": &manager, "init": &init, "config": &config,
 	}
 	var kernel, system string
@@ -213,6 +214,9 @@ func keepOptions(words []string) ([]string, error) {
 
 // stateFolder is where sshform keeps locks and records on a host.
 func (m machine) stateFolder() string {
+	if path.IsAbs(m.state) && path.Clean(m.state) == m.state {
+		return m.state
+	}
 	if m.uid == 0 {
 		return "/var/lib/sshform"
 	}

@@ -64,7 +64,8 @@ func askTimes(ctx context.Context, shell Shell, m machine, l listener, pidFile s
 	if !l.hasSystemd() {
 		args[2] = ""
 	}
-	step := Step{Name: "compare times", Script: freshScript, Args: append(args, paths...)}
+	args = append(append(append(args, l.Path, strconv.Itoa(len(l.Args))), l.Args...), paths...)
+	step := Step{Name: "compare times", Script: freshScript, Args: args}
 	answer, err := shell.Do(ctx, step)
 	if err != nil {
 		return times{}, err

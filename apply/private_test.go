@@ -229,8 +229,14 @@ func (p *private) observe(d apply.Dialer) *plan.Observed {
 		if _, known := o.Files[p.config]; !known {
 			a.Files = []string{p.config}
 		}
-		if folder := filepath.Join(p.dir, "conf.d"); o.Folders[folder].Names == nil {
+		folder := filepath.Join(p.dir, "conf.d")
+		if o.Folders[folder].Names == nil {
 			a.Folders = []string{folder}
+		}
+		for _, name := range o.Folders[folder].Names {
+			if _, known := o.Files[filepath.Join(folder, name)]; !known {
+				a.Files = append(a.Files, filepath.Join(folder, name))
+			}
 		}
 		if _, known := o.Answers[p.login()]; !known {
 			a.Logins = []plan.Login{p.login()}
@@ -280,6 +286,11 @@ func (p *private) plan(d apply.Dialer, interval string, more ...string) *plan.Pl
 	for name, folder := range seen.Folders {
 		host.DependsOn = append(host.DependsOn, plan.Dependency{Path: name, Folder: true, Before: plan.SumNames(folder.Names)})
 	}
+	for name, f := range seen.Files {
+		if name != p.config {
+			host.DependsOn = append(host.DependsOn, plan.Dependency{Path: name, Before: plan.Sum(f.Bytes)})
+		}
+	}
 	return &plan.Plan{
 		Mode: plan.Normal, Hosts: []plan.HostPlan{host},
 		Rollout: plan.Rollout{Waves: []plan.Wave{{Name: "rest", Hosts: 1, OnFailure: "stop"}}},
@@ -303,6 +314,10 @@ func (p *private) inForce() string {
 // no watchdog. A watchdog that has nothing to do ends within a second.
 func (p *private) clean() {
 	p.t.Helper()
+	until(p.t, "the watchdog ends", func() bool {
+		out, _ := exec.Command("ps", "ax", "-o", "args=").Output()
+		return !strings.Contains(string(out), p.dir+"/home/.local/state")
+	})
 	for _, pattern := range []string{".*.sshform-*", "conf.d/.*.sshform-*", "home/.local/state/sshform/lock", "home/.local/state/sshform/.lock*", "home/.local/state/sshform/takeover*"} {
 		left, err := filepath.Glob(filepath.Join(p.dir, pattern))
 		must(p.t, err)
@@ -310,8 +325,4 @@ func (p *private) clean() {
 			p.t.Errorf("got %v left behind, want nothing", left)
 		}
 	}
-	until(p.t, "the watchdog ends", func() bool {
-		out, _ := exec.Command("ps", "ax", "-o", "args=").Output()
-		return !strings.Contains(string(out), p.dir+"/home/.local/state")
-	})
 }

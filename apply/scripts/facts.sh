@@ -138,6 +138,9 @@ home=$(printf '%s\n' "$entry" | head -n 1 | cut -d : -f 6)
 say home "${home:-$HOME}"
 owner_home=$(getent passwd "$(id -u)" 2>/dev/null | head -n 1 | cut -d : -f 6)
 say statehome "${owner_home:-$HOME}"
+# Whoever runs an sshd may keep the records of its logins elsewhere (SetEnv in
+# sshd_config). Behind sudo this is gone, and the default counts.
+say state "${SSHFORM_STATE:-}"
 say kernel "$(uname -sr)"
 say system "$(sed -n 's/^PRETTY_NAME=//p' /etc/os-release 2>/dev/null | head -n 1 | tr -d '"')"
 say hostname "$(uname -n)"

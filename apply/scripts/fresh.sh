@@ -1,8 +1,9 @@
 # Tells when the daemon read its files last and when the files changed last,
 # in seconds since the epoch, with a fraction where the system has it.
 #
-#   $1  pid of the listener   $2  its pid file   $3  its systemd unit, or empty
-#   $4  our state folder
+#   $1  pid of the listener   $2  its pid file, empty to ask it
+#   $3  its systemd unit, or empty   $4  our state folder
+#   $5  its program   $6  the number of its options, which follow
 #   …   the files and folders of the tree
 #
 # "load T": the pid file names the listener, and sshd writes it at each start
@@ -13,8 +14,25 @@ LC_ALL=C
 PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin:$PATH
 export LC_ALL PATH
 
-pid=$1 pidfile=$2 unit=$3 state=$4
-shift 4
+pid=$1 pidfile=$2 unit=$3 state=$4 program=$5 count=$6
+shift 6
+
+# The options go to the end, one by one, and then away.
+number=0
+while [ "$number" -lt "$count" ]; do
+	set -- "$@" "$1"
+	shift
+	number=$((number + 1))
+done
+paths=$(($# - count))
+ask_pidfile() {
+	shift "$paths"
+	"$program" "$@" -T -C user=root,host=localhost,addr=127.0.0.1,laddr=127.0.0.1,lport=22,rdomain= </dev/null 2>/dev/null |
+		sed -n 's/^[Pp][Ii][Dd][Ff][Ii][Ll][Ee] //p'
+}
+if [ -z "$pidfile" ]; then
+	pidfile=$(ask_pidfile "$@")
+fi
 
 # when LETTER PATH: stat's time, GNU's with a fraction, else BusyBox's or BSD's.
 when() {
@@ -41,6 +59,7 @@ if [ -r "$state/settled" ]; then
 fi
 number=0
 for path in "$@"; do
+	[ "$number" -lt "$paths" ] || break
 	printf 'changed %s %s\n' "$number" "$(when Z "$path")"
 	number=$((number + 1))
 done
