@@ -39,7 +39,7 @@ func TestExplainServer(t *testing.T) {
 		{
 			name: "last wins", keyword: "MaxStartups",
 			files: memory{"/main": "MaxStartups 1:1:1\nMaxStartups 2:2:2\n"},
-			want:  "2:2:2 from [/main:2]; not 1 1 1 at /main:1: a later line overwrites it /main:2",
+			want:  "2:2:2 from [/main:2]; not 1:1:1 at /main:1: a later line overwrites it /main:2",
 		},
 		{
 			name: "none overwrites", keyword: "UnusedConnectionTimeout",

@@ -28,7 +28,8 @@ func (v *view) glob(pattern string) []string {
 type segment struct {
 	text    string
 	slashes string
-	magic   bool
+	// name is nil for a segment without wildcards.
+	name namePattern
 }
 
 // splitPattern cuts a pattern at its slashes.
@@ -42,32 +43,20 @@ func splitPattern(pattern string) []segment {
 		text := pattern[:n]
 		pattern = pattern[n:]
 		m := len(pattern) - len(strings.TrimLeft(pattern, "/"))
-		segments = append(segments, segment{text, pattern[:m], hasMagic(text)})
+		s := segment{text: text, slashes: pattern[:m]}
+		if p := compileName(text); p.magic() {
+			s.name = p
+		}
+		segments = append(segments, s)
 		pattern = pattern[m:]
 	}
 	return segments
 }
 
-func hasMagic(s string) bool {
-	for i := 0; i < len(s); i++ {
-		switch s[i] {
-		case '\\':
-			i++
-		case '*', '?':
-			return true
-		case '[':
-			if _, _, ok := parseSet(s[i:]); ok {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // globFrom goes on below prefix, which is spelled as the result will be.
 func (v *view) globFrom(prefix string, segments []segment, found *[]string) {
 	for i, s := range segments {
-		if !s.magic {
+		if s.name == nil {
 			prefix += unprotect(s.text) + s.slashes
 			continue
 		}
@@ -83,7 +72,7 @@ func (v *view) globFrom(prefix string, segments []segment, found *[]string) {
 			if name == "" || name[0] == '.' && !strings.HasPrefix(s.text, ".") {
 				continue
 			}
-			if fnmatch(name, s.text) {
+			if s.name.match(name) {
 				v.globFrom(prefix+name+s.slashes, segments[i+1:], found)
 			}
 		}
@@ -109,87 +98,127 @@ func unprotect(s string) string {
 	return string(out)
 }
 
-// fnmatch matches a name against one segment, in time linear in the two
-// lengths multiplied.
-func fnmatch(name, pattern string) bool {
+// A namePattern matches one file name: a list of things that stand for one
+// byte each, or for any number of them.
+type namePattern []nameToken
+
+type nameToken struct {
+	star bool
+	// set are the bytes that match; nil is the literal byte.
+	set     *byteSet
+	literal byte
+}
+
+// magic reports whether a pattern has wildcards.
+func (p namePattern) magic() bool {
+	for _, t := range p {
+		if t.star || t.set != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// compileName reads a pattern without slashes.
+func compileName(s string) namePattern {
+	var p namePattern
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '*':
+			if len(p) == 0 || !p[len(p)-1].star {
+				p = append(p, nameToken{star: true})
+			}
+			continue
+		case c == '?':
+			p = append(p, nameToken{set: new(byteSet).invert()})
+			continue
+		case c == '[':
+			if set, n, ok := parseSet(s[i:]); ok {
+				p = append(p, nameToken{set: set})
+				i += n - 1
+				continue
+			}
+		case c == '\\' && i+1 < len(s):
+			i++
+		}
+		p = append(p, nameToken{literal: s[i]})
+	}
+	return p
+}
+
+// match takes time in proportion to both lengths multiplied, at most.
+func (p namePattern) match(name string) bool {
+	least := 0
+	for _, t := range p {
+		if !t.star {
+			least++
+		}
+	}
+	if least > len(name) {
+		return false
+	}
 	star, from := -1, 0
 	i, j := 0, 0
 	for {
-		if j < len(pattern) && pattern[j] == '*' {
+		switch {
+		case j < len(p) && p[j].star:
 			j++
 			star, from = j, i
-			continue
-		}
-		if i == len(name) && j == len(pattern) {
+		case i == len(name) && j == len(p):
 			return true
-		}
-		if i < len(name) && j < len(pattern) {
-			if n, ok := matchOne(name[i], pattern[j:]); ok {
-				i++
-				j += n
-				continue
-			}
-		}
-		if star < 0 || from >= len(name) {
+		case i < len(name) && j < len(p) && p[j].one(name[i]):
+			i++
+			j++
+		case star < 0 || from >= len(name):
 			return false
-		}
-		from++
-		i, j = from, star
-	}
-}
-
-// matchOne matches one byte against the start of a pattern that is not '*',
-// and returns the length of what it used.
-func matchOne(c byte, pattern string) (n int, ok bool) {
-	switch pattern[0] {
-	case '?':
-		return 1, true
-	case '\\':
-		if len(pattern) > 1 {
-			return 2, c == pattern[1]
-		}
-	case '[':
-		if set, n, ok := parseSet(pattern); ok {
-			return n, set.has(c)
+		default:
+			from++
+			i, j = from, star
 		}
 	}
-	return 1, c == pattern[0]
 }
 
-// A set is what stands in brackets.
-type set struct {
-	negated bool
-	ranges  []byteRange
-	classes []string
-}
-
-type byteRange struct{ from, to byte }
-
-func (s set) has(c byte) bool {
-	in := false
-	for _, r := range s.ranges {
-		in = in || r.from <= c && c <= r.to
+func (t *nameToken) one(c byte) bool {
+	if t.set != nil {
+		return t.set.has(c)
 	}
-	for _, class := range s.classes {
-		in = in || inClass(c, class)
-	}
-	return in != s.negated
+	return t.literal == c
 }
 
-// parseSet reads a bracket expression at the start of s. ok is false when the
-// bracket is not closed, which makes it an ordinary character.
-func parseSet(s string) (out set, n int, ok bool) {
+// A byteSet is a set of bytes.
+type byteSet [4]uint64
+
+func (s *byteSet) has(c byte) bool { return s[c>>6]&(1<<(c&63)) != 0 }
+
+func (s *byteSet) add(c byte) { s[c>>6] |= 1 << (c & 63) }
+
+func (s *byteSet) invert() *byteSet {
+	for i := range s {
+		s[i] = ^s[i]
+	}
+	return s
+}
+
+// parseSet reads a bracket expression at the start of s; n is its length. ok
+// is false when the bracket is not closed, which makes it an ordinary
+// character.
+func parseSet(s string) (set *byteSet, n int, ok bool) {
+	set = &byteSet{}
 	i := 1
-	if i < len(s) && s[i] == '!' {
-		out.negated = true
+	negated := i < len(s) && s[i] == '!'
+	if negated {
 		i++
 	}
 	if i >= len(s) || strings.IndexByte(s[i+1:], ']') < 0 {
-		return set{}, 0, false
+		return nil, 0, false
 	}
 	for first := true; i < len(s) && (first || s[i] != ']'); first = false {
 		if class, size, found := parseClass(s[i:]); found {
-			out.classes = append(out.classes, class)
+			for c := range 256 {
+				if inClass(byte(c), class) {
+					set.add(byte(c))
+				}
+			}
 			i += size
 			continue
 		}
@@ -199,12 +228,17 @@ func parseSet(s string) (out set, n int, ok bool) {
 			i++
 			to = setChar(s, &i)
 		}
-		out.ranges = append(out.ranges, byteRange{from, to})
+		for c := int(from); c <= int(to); c++ {
+			set.add(byte(c))
+		}
 	}
 	if i >= len(s) {
-		return set{}, 0, false
+		return nil, 0, false
 	}
-	return out, i + 1, true
+	if negated {
+		set.invert()
+	}
+	return set, i + 1, true
 }
 
 // setChar reads one character of a set; a backslash protects the next.

@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestFnmatch(t *testing.T) {
+func TestNamePattern(t *testing.T) {
 	for _, c := range []struct {
 		name, pattern string
 		want          bool
@@ -21,8 +21,8 @@ func TestFnmatch(t *testing.T) {
 		{"*", `\*`, true}, {"a", `\*`, false}, {"a", `\a`, true}, {`\`, `\`, true}, {"a{b}", "a{b}", true}, {"ab", "a{b}", false},
 		{"^", "[^a]", true}, {"b", "[^a]", false}, {"é", "??", true},
 	} {
-		if got := fnmatch(c.name, c.pattern); got != c.want {
-			t.Errorf("fnmatch(%q, %q): got %v, want %v", c.name, c.pattern, got, c.want)
+		if got := compileName(c.pattern).match(c.name); got != c.want {
+			t.Errorf("%q, pattern %q: got %v, want %v", c.name, c.pattern, got, c.want)
 		}
 	}
 }

@@ -30,7 +30,7 @@ func Shown(side Side, keyword, argument string, release schema.Release) (value, 
 	}
 	r := newRun(NewTree(), side, d)
 	r.pass = 1
-	r.apply(&frame{active: In}, &l, o.effects)
+	r.apply(&frame{active: In}, &l, o)
 	row := tableOf(side).find(l.row.key(), release)
 	return strings.Join(r.printed(row, l.row.key(), r.now), " "), ""
 }

@@ -272,7 +272,7 @@ func penaltySince(part string) version {
 }
 
 func (d *dialect) penaltiesValue(l *logicalLine, args []string) outcome {
-	var out outcome
+	out := outcome{text: strings.Join(args, " ")}
 	enabled := effect{slot: "persourcepenalties/enabled", values: []string{"yes"}}
 	for i, a := range args {
 		if same(a, "yes") || same(a, "no") {
