@@ -23,6 +23,7 @@ func (s *scene) decide() ([]Change, schema.Diagnostics) {
 		diags = append(diags, s.settle(&changes[i], t)...)
 	}
 	if diags.HasErrors() {
+		clear(s.drafts)
 		return s.noChanges(), diags
 	}
 	for i, t := range s.targets {
@@ -211,15 +212,25 @@ func (s *scene) doubts(login Login) []string {
 	if s.o.Mute != "" {
 		notes = append(notes, "not checked against the host's own program: "+s.o.Mute)
 	}
+	noted := map[sshconf.Place]bool{}
+	note := func(at sshconf.Place, why string) {
+		if !noted[at] {
+			noted[at] = true
+			notes = append(notes, fmt.Sprintf("not asked: %s:%d: %s", s.short(at.File), at.Line, why))
+		}
+	}
 	for _, u := range s.before(login).Undecided {
-		notes = append(notes, fmt.Sprintf("not asked: %s:%d: %s", s.short(u.File), u.Line, u.Text))
+		note(u.Place, u.Text)
 	}
 	for _, b := range s.before(login).Blocks {
 		if catchAll(b) {
 			continue
 		}
-		if _, err := s.blockWitness(b); err != nil {
-			notes = append(notes, fmt.Sprintf("not asked: %s:%d: %s", s.short(b.File), b.Line, err))
+		switch l, err := s.blockWitness(b); {
+		case err != nil:
+			note(b.Place, err.Error())
+		case l.Group != "":
+			note(b.Place, "nobody can be asked about who is in a group")
 		}
 	}
 	return notes
@@ -319,7 +330,7 @@ func (s *scene) overrides(t schema.Target, setting schema.Setting, login Login) 
 			continue
 		}
 		block := strings.TrimSpace(d.Block.Keyword + " " + d.Block.Text)
-		notes = append(notes, fmt.Sprintf("%s (%s:%d) keeps %s = %s", block, s.short(d.File), d.Line, setting.Keyword.HCL(), value))
+		notes = append(notes, fmt.Sprintf("%s (%s:%d) keeps %s = %s", block, s.short(d.File), s.oldLine(d.Place), setting.Keyword.HCL(), value))
 		if t.RefuseOverrides {
 			diags = append(diags, s.refusal(t, setting.Range, "A block overrides the setting", fmt.Sprintf(
 				"%s at %s:%d sets %s to %s for some, and the block says match_overrides = \"error\". Remove that line, or manage it with a block of its own.", block, d.File, d.Line, setting.Keyword, value)))

@@ -134,7 +134,7 @@ func (s *scene) globalSpots(w want) []spot {
 	if first > file.Len() {
 		spots = append(spots, s.insertSpot(w, first, "at the end"))
 	} else {
-		at := aboveComments(file, first)
+		at := aboveBlank(file, aboveComments(file, first))
 		header := s.oldLine(sshconf.Place{File: s.main, Line: first})
 		spots = append(spots, s.insertSpot(w, at, fmt.Sprintf("before %s at line %d", file.Line(first).Name(), header)))
 	}
@@ -166,6 +166,14 @@ func aboveComments(file *sshconf.File, line int) int {
 		if above.Comment.Empty() || !above.Keyword.Empty() {
 			break
 		}
+		line--
+	}
+	return line
+}
+
+// aboveBlank moves up over blank lines.
+func aboveBlank(file *sshconf.File, line int) int {
+	for line > 1 && strings.TrimSpace(string(file.Line(line-1).Text)) == "" {
 		line--
 	}
 	return line

@@ -211,9 +211,11 @@ func (s *scene) role(name string) Role {
 	return DropIn
 }
 
-// short is a file's name as plans show it: drop-ins by name only.
+// short is a file's name as plans show it: without the folder where that is
+// the main file's own or one below it.
 func (s *scene) short(name string) string {
-	if path.Dir(name) == s.main+".d" || path.Dir(path.Dir(name)) == path.Dir(s.main) {
+	folder := path.Dir(s.main)
+	if path.Dir(name) == folder || path.Dir(path.Dir(name)) == folder {
 		return path.Base(name)
 	}
 	return name
