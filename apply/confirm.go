@@ -221,6 +221,11 @@ func (t *transaction) undo(ctx context.Context, failedAt StepName) {
 	case strings.HasPrefix(verdict, "cleaned"):
 		return // nothing had been replaced
 	}
+	if strings.Contains(verdict, "put back") {
+		t.report.Outcome = Failed
+		t.report.Err = fmt.Errorf("%w; and then restore: %s", t.report.Err, verdict)
+		return
+	}
 	var verdictErr *verdictError
 	if failedAt == StepReplace && errors.As(t.report.Err, &verdictErr) && verdictErr.outcome == Stale {
 		return // what was replaced is back, and nothing was reloaded

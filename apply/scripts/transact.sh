@@ -389,15 +389,18 @@ put_back_all() {
 	return "$worst"
 }
 
-# sweep: removes what a run leaves beside the files.
+# sweep: removes what a run leaves beside the files. It fails where it cannot:
+# the file system may have become read-only.
 sweep() {
 	read_manifest
 	number=$files
+	swept=0
 	while [ "$number" -gt 0 ]; do
 		read_manifest "$number"
-		rm -f -- "$stage" "$old"
+		rm -f -- "$stage" "$old" 2>/dev/null || swept=1
 		number=$((number - 1))
 	done
+	return "$swept"
 }
 
 # --- the boot ---
@@ -490,9 +493,11 @@ prune() {
 	done
 }
 
+# finish VERDICT: what is to be done once the token has moved; as often as one
+# likes. Without a verdict the watchdog does it again.
 finish() {
 	unguard_boot
-	sweep
+	sweep || return 1
 	settle
 	say "$1" >"$run/verdict.new" && mv -f "$run/verdict.new" "$run/verdict"
 	unlock
@@ -500,7 +505,11 @@ finish() {
 
 clean() {
 	move preparing cleaned || return 1
-	sweep
+	tidy
+}
+
+tidy() {
+	sweep || return 1
 	while IFS= read -r folder; do
 		rmdir -- "$folder" 2>/dev/null
 	done <"$run/folders"
@@ -512,8 +521,8 @@ commit() {
 	move armed committed || return 1
 	flush "$run"
 	keep_original
-	finish committed
-	prune
+	finish committed && prune
+	return 0 # the change stays, whatever is left to do
 }
 
 # restore [SECONDS]: files first, then the daemon, until the port answers or
@@ -525,7 +534,18 @@ restore() {
 		return 1
 	fi
 	trouble=
-	put_back_all || trouble='not every file could be put back; '
+	ends=$(($(seconds) + ${1:-600}))
+	until put_back_all; do
+		if [ "$(seconds)" -ge "$ends" ]; then
+			if [ -n "$1" ]; then
+				fail "not every file could be put back yet"
+				return 1
+			fi
+			trouble='not every file could be put back; '
+			break
+		fi
+		sleep 5
+	done
 	if [ -f "$run/reloaded" ]; then
 		if ! restore_daemon "${1:-600}"; then
 			if [ -n "$1" ]; then
@@ -761,7 +781,7 @@ watch() {
 				seen=$beat since=$now
 			fi
 			if [ $((now - since)) -ge "$timeout" ]; then
-				clean && exit 0
+				clean
 			fi
 			;;
 		armed)
@@ -769,7 +789,7 @@ watch() {
 				phase=armed since=$now
 			fi
 			if [ $((now - since)) -ge "$timeout" ]; then
-				restore >/dev/null 2>&1 && exit 0
+				restore >/dev/null 2>&1
 			fi
 			;;
 		restoring)
@@ -779,7 +799,25 @@ watch() {
 			fi
 			if [ $((now - since)) -ge 30 ]; then
 				restore >/dev/null 2>&1
+				since=$now
+			fi
+			;;
+		committed | restored | cleaned)
+			# Whoever moved the token may have died before the rest, or could not
+			# do it.
+			if [ -f "$run/verdict" ]; then
 				exit 0
+			fi
+			if [ "$phase" != over ]; then
+				phase=over since=$now ends=$((now + 600)) tried=$now
+			elif [ "$now" -ge "$ends" ]; then
+				exit 1
+			elif [ $((now - tried)) -ge 5 ]; then
+				tried=$now
+				case $at in
+				cleaned) tidy ;;
+				*) finish "$at" ;;
+				esac
 			fi
 			;;
 		*) exit 0 ;;
