@@ -162,6 +162,32 @@ func TestUnreadable(t *testing.T) {
 	}
 }
 
+// TestLoopThatTestModeMisses: sshd -t accepts this loop, sshd -T and every
+// login do not.
+func TestLoopThatTestModeMisses(t *testing.T) {
+	sshd, release := program(t, "SSHFORM_DIFF_SSHD", "sshd")
+	key := hostKey(t)
+	privsep(t)
+	dir := t.TempDir()
+	files := map[string]string{
+		"main": "Include " + dir + "/*.conf\n", "a.conf": "ClientAliveInterval 5\n", "b.conf": "Include " + dir + "/*.conf\n",
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, mode := range []string{"-t", "-T"} {
+		want := ask(t, dir, sshd, mode, "-f", dir+"/main", "-h", key)
+		got, _ := answer(folder{}, func(tree *Tree) *Result {
+			return ResolveServer(tree, ServerQuery{Release: release, Main: dir + "/main", SyntaxOnly: mode == "-t"})
+		})
+		if got.Exit != want.exit {
+			t.Errorf("sshd %s: got exit %d (%v), want %d: %s", mode, got.Exit, got.Errors, want.exit, want.stderr)
+		}
+	}
+}
+
 // TestManyInclusions gives up on a tree in which files include each other two
 // to the sixteenth times, instead of running for ever.
 func TestManyInclusions(t *testing.T) {

@@ -30,10 +30,15 @@ func (c *clientRun) includes(l *logicalLine, f *clientFile) {
 			c.complain(f.frame, at, "the system's file may not include "+arg)
 			return
 		}
-		c.run.include(f.frame, l, pattern, func(path string, n Node, child *frame) {
-			child.never = child.never || f.never
-			failed = c.included(n, at, f, child) || failed
-		})
+		for _, path := range c.v.glob(pattern) {
+			if c.stop {
+				return
+			}
+			c.run.include(f.frame, l, path, func(n Node, child *frame) {
+				child.never = child.never || f.never
+				failed = c.included(n, at, f, child) || failed
+			})
+		}
 	}
 	// Up to 8.6 a link that leads nowhere made the line a bad one.
 	if failed && !c.d.split && !c.stop {

@@ -313,6 +313,16 @@ func TestServerAgrees(t *testing.T) {
 		if d := disagreement(got, want); d != "" {
 			return d + fmt.Sprintf("\nargs %q\n%s", args[4:], g.show())
 		}
+		if g.chance(0.1) {
+			q.SyntaxOnly = true
+			args := slices.DeleteFunc(slices.Clone(args), func(s string) bool { return s == "-C" || s == login.String() && asked })
+			args[0] = "-t"
+			want := ask(t, dir, sshd, args...)
+			got, _ := answer(folder{}, func(tree *Tree) *Result { return ResolveServer(tree, q) })
+			if got.Exit != want.exit {
+				return fmt.Sprintf("-t: got exit %d (%v), want %d: %s\n%s", got.Exit, got.Errors, want.exit, want.stderr, g.show())
+			}
+		}
 		if want.exit != 0 {
 			return ""
 		}

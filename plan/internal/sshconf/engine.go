@@ -172,34 +172,27 @@ func (r *run) remember(f *frame, l *logicalLine, n int, text string) {
 	}
 }
 
-// include pulls in the files of one pattern.
-func (r *run) include(f *frame, l *logicalLine, pattern string, open func(path string, n Node, child *frame)) {
-	for _, path := range r.v.glob(pattern) {
-		if r.stop {
-			return
-		}
-		n, known := r.v.node(path)
-		if !known {
-			continue
-		}
-		r.inclusions++
-		if r.inclusions > mostInclusions {
-			r.undecided(Place{f.path, l.number}, "files include each other too often to follow")
-			r.stop = true
-			return
-		}
-		if r.pass == 1 {
-			r.res.Includes = append(r.res.Includes, Inclusion{
-				Place: Place{f.path, l.number}, Path: path, Depth: f.depth + 1, Block: f.block,
-				Top: f.topOf(Place{f.path, l.number}),
-			})
-		}
-		child := &frame{
-			path: path, inclusion: r.inclusions, depth: f.depth + 1, within: f.block, block: f.block,
-			active: f.active, never: f.active == Out, top: f.topOf(Place{f.path, l.number}),
-		}
-		open(path, n, child)
+// include pulls in one file for the Include line l.
+func (r *run) include(f *frame, l *logicalLine, path string, open func(n Node, child *frame)) {
+	n, known := r.v.node(path)
+	if !known {
+		return
 	}
+	at := Place{f.path, l.number}
+	if r.inclusions++; r.inclusions > mostInclusions {
+		r.undecided(at, "files include each other too often to follow")
+		r.stop = true
+		return
+	}
+	if r.pass == 1 {
+		r.res.Includes = append(r.res.Includes, Inclusion{
+			Place: at, Path: path, Depth: f.depth + 1, Block: f.block, Top: f.topOf(at),
+		})
+	}
+	open(n, &frame{
+		path: path, inclusion: r.inclusions, depth: f.depth + 1, within: f.block, block: f.block,
+		active: f.active, never: f.active == Out, top: f.topOf(at),
+	})
 }
 
 // finish fills in what was read and wanted.

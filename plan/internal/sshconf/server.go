@@ -32,6 +32,8 @@ type serverRun struct {
 	global slots
 	// testing: the second pass, where Match blocks are evaluated.
 	testing bool
+	// cache has the files found for each pattern.
+	cache map[string][]string
 }
 
 // ResolveServer says what sshd makes of the configuration in the tree. If
@@ -45,7 +47,7 @@ func ResolveServer(t *Tree, q ServerQuery) *Result {
 	}
 	d := dialectOf(Server, q.Release)
 	d.workDir = q.WorkDir
-	s := &serverRun{run: newRun(t, Server, d), q: q}
+	s := &serverRun{run: newRun(t, Server, d), q: q, cache: map[string][]string{}}
 	s.resolve()
 	return s.finish()
 }
@@ -208,9 +210,7 @@ func (s *serverRun) includes(l *logicalLine, f *frame) {
 			return
 		}
 		some = true
-		s.run.include(f, l, s.pattern(arg, l), func(path string, n Node, child *frame) {
-			s.included(n, f, child)
-		})
+		s.selected(f, l, s.pattern(arg, l))
 	}
 	if !some {
 		s.fatal(at, 255, "Include has no path")
@@ -218,6 +218,31 @@ func (s *serverRun) includes(l *logicalLine, f *frame) {
 	}
 	if c.garbage() {
 		s.fatal(at, 255, "Include has extra arguments")
+	}
+}
+
+// selected reads the files of a pattern. sshd remembers the files of each
+// pattern, one after it was read: a file that includes the pattern it was
+// found by sees those before it only. So sshd -t accepts a loop that the
+// second pass, with all of them remembered, cannot leave.
+func (s *serverRun) selected(f *frame, l *logicalLine, pattern string) {
+	open := func(n Node, child *frame) { s.included(n, f, child) }
+	if _, found := s.cache[pattern]; found {
+		for i := 0; i < len(s.cache[pattern]) && !s.stop; i++ {
+			s.run.include(f, l, s.cache[pattern][i], open)
+		}
+		return
+	}
+	paths := s.v.glob(pattern)
+	if len(paths) == 0 {
+		s.cache[pattern] = nil
+	}
+	for _, path := range paths {
+		if s.stop {
+			return
+		}
+		s.run.include(f, l, path, open)
+		s.cache[pattern] = append(s.cache[pattern], path)
 	}
 }
 
