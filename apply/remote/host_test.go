@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io/fs"
 	"os"
+	"strconv"
 	"testing"
 
 	"github.com/sshform/sshform/apply"
@@ -51,3 +52,5 @@ func TestHostOverRealSSHD(t *testing.T) {
 		t.Errorf("got %q, want ok", got)
 	}
 }
+
+func itoa(n int) string { return strconv.Itoa(n) }

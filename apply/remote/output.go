@@ -14,6 +14,7 @@ type output struct {
 	mu    sync.Mutex
 	more  *sync.Cond
 	bytes []byte
+	cuts  int // how often the middle was cut out
 	limit int
 	// over is called at the limit, which ends the output; nil cuts the middle
 	// out instead and goes on.
@@ -56,6 +57,7 @@ func (o *output) add(p []byte) {
 
 // full deals with an output at its limit. It is called with mu held.
 func (o *output) full() {
+	o.cuts++
 	if o.over != nil {
 		o.ended, o.err, o.bytes = true, &LimitError{Path: "output", What: "bytes", Limit: int64(o.limit)}, nil
 		go o.over()
@@ -83,9 +85,11 @@ var errEnded = errors.New("the output ended")
 func (o *output) take(mark string) (before, rest []byte, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	seen := 0 // no mark begins before it
+	seen, cuts := 0, o.cuts // no mark begins before seen
 	for {
-		seen = min(seen, len(o.bytes)) // the middle may have been cut out
+		if cuts != o.cuts { // what was behind the middle has moved
+			seen, cuts = 0, o.cuts
+		}
 		if i := bytes.Index(o.bytes[seen:], []byte(mark)); i >= 0 {
 			i += seen
 			after := o.bytes[i+len(mark):]

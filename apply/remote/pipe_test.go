@@ -12,22 +12,24 @@ import (
 // the delay, in order, however much it is: a line with a long way and no limit.
 type wire struct {
 	in, out *lane
+	once    sync.Once
 }
 
 // A lane carries bytes one way.
 type lane struct {
-	delay time.Duration
+	delay  time.Duration
+	posted chan parcel
+	done   chan struct{} // nobody reads any more
+	once   sync.Once
 
 	mu     sync.Mutex
 	more   *sync.Cond
 	bytes  []byte // arrived
 	ended  bool
-	posted chan parcel
-	done   chan struct{}
-	once   sync.Once
-	total  int
+	frozen bool
 }
 
+// A parcel is what one write sent; none is the end.
 type parcel struct {
 	bytes []byte
 	at    time.Time
@@ -54,16 +56,34 @@ func (l *lane) carry() {
 		select {
 		case p := <-l.posted:
 			if l.delay > 0 {
-				time.Sleep(time.Until(p.at)) // the way, not a guess
+				select {
+				case <-time.After(time.Until(p.at)):
+				case <-l.done:
+					return
+				}
 			}
-			l.mu.Lock()
-			l.bytes = append(l.bytes, p.bytes...)
-			l.more.Broadcast()
-			l.mu.Unlock()
+			l.arrive(p)
+			if p.bytes == nil {
+				return
+			}
 		case <-l.done:
 			return
 		}
 	}
+}
+
+func (l *lane) arrive(p parcel) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.frozen {
+		return
+	}
+	for len(l.bytes) > 1<<20 && !l.ended { // a flood fills no memory
+		l.more.Wait()
+	}
+	l.bytes = append(l.bytes, p.bytes...)
+	l.ended = l.ended || p.bytes == nil
+	l.more.Broadcast()
 }
 
 func (l *lane) write(p []byte) (int, error) {
@@ -72,11 +92,8 @@ func (l *lane) write(p []byte) (int, error) {
 		return 0, io.ErrClosedPipe
 	default:
 	}
-	l.mu.Lock()
-	l.total += len(p)
-	l.mu.Unlock()
 	select {
-	case l.posted <- parcel{append([]byte(nil), p...), time.Now().Add(l.delay)}:
+	case l.posted <- parcel{append([]byte{}, p...), time.Now().Add(l.delay)}:
 		return len(p), nil
 	case <-l.done:
 		return 0, io.ErrClosedPipe
@@ -94,26 +111,36 @@ func (l *lane) read(p []byte) (int, error) {
 	}
 	n := copy(p, l.bytes)
 	l.bytes = l.bytes[n:]
+	l.more.Broadcast()
 	return n, nil
 }
 
+// finish ends a lane after what was written.
+func (l *lane) finish() {
+	select {
+	case l.posted <- parcel{nil, time.Now().Add(l.delay)}:
+	case <-l.done:
+	}
+}
+
+// close ends a lane at once.
 func (l *lane) close() {
-	l.once.Do(func() {
-		close(l.done)
-		l.mu.Lock()
-		l.ended = true
-		l.more.Broadcast()
-		l.mu.Unlock()
-	})
+	l.once.Do(func() { close(l.done) })
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ended = true
+	l.more.Broadcast()
 }
 
 func (w *wire) Read(p []byte) (int, error)  { return w.in.read(p) }
 func (w *wire) Write(p []byte) (int, error) { return w.out.write(p) }
 
-// Close ends both directions, for both ends.
+// Close ends this end; the other sees it after what was written.
 func (w *wire) Close() error {
-	w.in.close()
-	w.out.close()
+	w.once.Do(func() {
+		w.out.finish()
+		w.in.close()
+	})
 	return nil
 }
 
@@ -122,7 +149,7 @@ func (w *wire) Close() error {
 func (w *wire) freeze() {
 	for _, l := range []*lane{w.in, w.out} {
 		l.mu.Lock()
-		l.delay = 1000 * time.Hour
+		l.frozen = true
 		l.mu.Unlock()
 	}
 }
