@@ -71,13 +71,13 @@ func (p *program) rootCommand() *cobra.Command {
 // mainCommands are the road from nothing to a changed host, in its order.
 func (p *program) mainCommands() []*cobra.Command {
 	return []*cobra.Command{
-		p.initCommand(), p.validateCommand(),
+		p.initCommand(), p.validateCommand(), p.planCommand(), p.applyCommand(),
 	}
 }
 
 func (p *program) otherCommands() []*cobra.Command {
 	return []*cobra.Command{
-		p.completionCommand(), p.consoleCommand(), p.fmtCommand(),
+		p.completionCommand(), p.consoleCommand(), p.driftCommand(), p.explainCommand(), p.fmtCommand(),
 		p.forceUnlockCommand(), p.historyCommand(), p.locksCommand(), p.outputCommand(), p.runsCommand(),
 		p.showCommand(), p.versionCommand(),
 	}

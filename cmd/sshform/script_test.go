@@ -59,6 +59,7 @@ func setUp(env *testscript.Env) error {
 	}
 	env.Setenv("HOME", home)
 	env.Setenv("SSH_AUTH_SOCK", "")
+	env.Setenv("SSHFORM_STATE", filepath.Join(env.WorkDir, "state"))
 	env.Setenv("TERM", "xterm")
 	env.Setenv("TZ", "UTC")
 	return nil

@@ -3,13 +3,13 @@ package main
 import (
 	"bufio"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -18,6 +18,7 @@ import (
 //
 //	sshd start CONFIG   starts one on a loopback port, in $WORK/sshd
 //	sshd stop           ends it
+//	sshd reload         has it read its files again
 //
 // CONFIG is a file of the script in which ${PORT}, ${DIR} and ${PRIVATE} are
 // filled in; the last stands for the lines that make the sshd private (key,
@@ -27,15 +28,20 @@ import (
 func sshd(ts *testscript.TestScript, neg bool, args []string) {
 	switch {
 	case neg || len(args) == 0:
-		ts.Fatalf("usage: sshd start CONFIG | stop")
+		ts.Fatalf("usage: sshd start CONFIG | stop | reload")
 	case args[0] == "start" && len(args) == 2:
 		startSSHD(ts, args[1])
 	case args[0] == "stop":
-		stopSSHD(ts)
+		ts.Value(sshdKey{}).(*private).stop()
+	case args[0] == "reload":
+		ts.Value(sshdKey{}).(*private).reload(ts)
 	default:
-		ts.Fatalf("usage: sshd start CONFIG | stop")
+		ts.Fatalf("usage: sshd start CONFIG | stop | reload")
 	}
 }
+
+// listening is what sshd says when it is ready.
+const listening = "Server listening on"
 
 // sshdKey finds the running sshd in a script's environment.
 type sshdKey struct{}
@@ -44,7 +50,8 @@ type sshdKey struct{}
 type private struct {
 	program  string
 	dropbear string
-	cmd      *exec.Cmd // nil while none runs
+	cmd      *exec.Cmd   // nil while none runs
+	said     chan string // its lines on the standard error
 }
 
 func startSSHD(ts *testscript.TestScript, config string) {
@@ -91,6 +98,7 @@ func privateLines(dir, port string) string {
 		"StrictModes no",
 		"UsePAM no",
 		"PasswordAuthentication no",
+		"SetEnv SSHFORM_STATE=" + dir + "/state",
 		"Subsystem sftp " + sftpServer(),
 	}, "\n")
 }
@@ -145,7 +153,7 @@ func run(ts *testscript.TestScript, config string) {
 		ts.Check(os.MkdirAll("/run/sshd", 0o755))
 	}
 	p := ts.Value(sshdKey{}).(*private)
-	p.start(ts, exec.Command(p.program, "-D", "-e", "-f", config), "Server listening on")
+	p.start(ts, exec.Command(p.program, "-D", "-e", "-f", config), listening)
 }
 
 // start starts a server and returns when it has said ready.
@@ -153,20 +161,37 @@ func (p *private) start(ts *testscript.TestScript, cmd *exec.Cmd, ready string) 
 	said, err := cmd.StderrPipe()
 	ts.Check(err)
 	ts.Check(cmd.Start())
-	p.cmd = cmd
+	p.cmd, p.said = cmd, make(chan string, 10000)
 	ts.Defer(p.stop)
-	lines := bufio.NewScanner(said)
+	go func() {
+		defer close(p.said)
+		for lines := bufio.NewScanner(said); lines.Scan(); {
+			p.said <- lines.Text()
+		}
+	}()
+	p.await(ts, ready)
+}
+
+// await returns when the server says ready.
+func (p *private) await(ts *testscript.TestScript, ready string) {
 	var heard []string
-	for lines.Scan() {
-		heard = append(heard, lines.Text())
-		if strings.Contains(lines.Text(), ready) {
-			// What it says later must not fill the pipe.
-			go io.Copy(io.Discard, said)
+	for line := range p.said {
+		heard = append(heard, line)
+		if strings.Contains(line, ready) {
 			return
 		}
 	}
 	p.stop()
-	ts.Fatalf("%s did not start:\n%s", cmd.Path, strings.Join(heard, "\n"))
+	ts.Fatalf("the server ended:\n%s", strings.Join(heard, "\n"))
+}
+
+// reload has sshd read its files again and returns when it listens anew.
+func (p *private) reload(ts *testscript.TestScript) {
+	for len(p.said) > 0 {
+		<-p.said
+	}
+	ts.Check(p.cmd.Process.Signal(syscall.SIGHUP))
+	p.await(ts, listening)
 }
 
 // dropbear starts an SSH server that is not OpenSSH, with the host key and
@@ -181,8 +206,6 @@ func dropbear(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(exec.Command("dropbearconvert", "openssh", "dropbear", filepath.Join(dir, "host_key"), key).Run())
 	p.start(ts, exec.Command(p.dropbear, "-F", "-E", "-p", "127.0.0.1:"+ts.Getenv("PORT"), "-r", key), "Not backgrounding")
 }
-
-func stopSSHD(ts *testscript.TestScript) { ts.Value(sshdKey{}).(*private).stop() }
 
 // stop ends the sshd by its process and waits for it.
 func (p *private) stop() {

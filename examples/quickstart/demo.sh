@@ -81,6 +81,7 @@ configure() {
 		StrictModes no
 		UsePAM no
 		PasswordAuthentication no
+		SetEnv SSHFORM_STATE=$dir/state
 		#ClientAliveInterval 0
 		#ClientAliveCountMax 3
 		Subsystem sftp $sftp

@@ -9,11 +9,14 @@ import (
 	"github.com/sshform/sshform/schema"
 )
 
+// Applying remembers whether waves are worth a word.
+func (h *Human) Applying(p *plan.Plan) { h.waves = len(p.Rollout.Waves) }
+
 // Event prints the progress of hosts and waves.
 func (h *Human) Event(e apply.Event) {
 	switch e.Kind {
 	case apply.WaveStarted:
-		if e.Wave != nil && e.Wave.Name != "" {
+		if e.Wave != nil && h.waves > 1 {
 			h.print("\n%s\n", h.out.paint(strong, fmt.Sprintf("Wave %s: %s", h.line(e.Wave.Name), Count(e.Wave.Hosts, "host"))))
 		}
 	case apply.WaveSoaks:
@@ -22,10 +25,14 @@ func (h *Human) Event(e apply.Event) {
 		}
 	case apply.RolloutStopped:
 		if e.Stopped != nil {
-			h.print("\n%s\n", Wrap(h.line(stoppedText(*e.Stopped)), h.paper.Out.wrapWidth()))
+			stopped := *e.Stopped
+			if h.waves < 2 {
+				stopped.Wave = ""
+			}
+			h.print("\n%s\n", Wrap(h.line(stoppedText(stopped)), h.paper.Out.wrapWidth()))
 		}
 	case apply.FleetProgressed:
-		if e.Progress != nil {
+		if e.Progress != nil && e.Progress.Done < e.Progress.Total {
 			h.print("Still modifying... [%s elapsed] %s\n", seconds(e.Elapsed), progressText(*e.Progress))
 		}
 	case apply.ApplyStarted, apply.ApplyCompleted, apply.ApplyErrored:
@@ -90,10 +97,14 @@ func progressText(p apply.Progress) string {
 }
 
 func stoppedText(s apply.Stopped) string {
+	in := ""
+	if s.Wave != "" {
+		in = fmt.Sprintf(" in wave %q", s.Wave)
+	}
 	switch s.Kind {
 	case "budget":
-		return fmt.Sprintf("Stopped: %s in wave %q, and the limit is %d. Hosts that were not started are untouched.",
-			Count(s.Failed, "failure"), s.Wave, s.Limit)
+		return fmt.Sprintf("Stopped: %s%s, and the limit is %d. Hosts that were not started are untouched.",
+			Count(s.Failed, "failure"), in, s.Limit)
 	case "window":
 		return fmt.Sprintf("Stopped: the window of wave %q is closed. It opens %s. Run the same plan again then.",
 			s.Wave, s.Opens.Format("Mon 2006-01-02 15:04 MST"))

@@ -32,6 +32,9 @@ func (b Both) Hint(text string) { b.First.Hint(text); b.Second.Hint(text) }
 // Note tells both.
 func (b Both) Note(text string) { b.First.Note(text); b.Second.Note(text) }
 
+// Applying tells both.
+func (b Both) Applying(p *plan.Plan) { b.First.Applying(p); b.Second.Applying(p) }
+
 // Report tells both.
 func (b Both) Report(p *plan.Plan, r *apply.Report) { b.First.Report(p, r); b.Second.Report(p, r) }
 

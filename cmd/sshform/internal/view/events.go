@@ -367,6 +367,9 @@ func actionWord(a plan.Action) string {
 	return string(a)
 }
 
+// Applying has no event of its own: waves and hosts have.
+func (j *JSON) Applying(*plan.Plan) {}
+
 // Plan writes what is planned and the summary.
 func (j *JSON) Plan(s Shown) {
 	changed, _ := changes(s.Plan)

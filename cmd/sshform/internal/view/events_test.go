@@ -163,9 +163,13 @@ func TestEveryEventHasAMessage(t *testing.T) {
 		{apply.Event{Kind: apply.RolloutStopped, Stopped: &apply.Stopped{Kind: "budget", Wave: "early", Failed: 3, Limit: 2}}, "\nStopped: 3 failures in wave \"early\", and the limit is 2. Hosts that were not\nstarted are untouched.\n", `Stopped: 3 failures in wave \"early\"`},
 		{apply.Event{Kind: apply.FleetProgressed, Progress: &apply.Progress{Done: 1, Total: 9, Failed: 1}, Elapsed: 10 * time.Second}, "Still modifying... [10s elapsed] 1 of 9 hosts done, 1 failed\n", `1 of 9 hosts done, 1 failed`},
 	} {
-		out, _ := printed(Paper{}, func(h *Human) { h.Event(c.event) })
+		twoWaves := &plan.Plan{Rollout: plan.Rollout{Waves: make([]plan.Wave, 2)}}
+		out, _ := printed(Paper{}, func(h *Human) { h.Applying(twoWaves); h.Event(c.event) })
 		if out != c.text {
 			t.Errorf("%s: got text %q, want %q", c.event.Kind, out, c.text)
+		}
+		if single, _ := printed(Paper{}, func(h *Human) { h.Event(c.event) }); strings.Contains(single, "ave canary: ") {
+			t.Errorf("%s: got %q for a plan of one wave, want no word of waves", c.event.Kind, single)
 		}
 		lines := stream(t, func(j *JSON) { j.Event(c.event) })
 		if !strings.Contains(lines, c.json) || !strings.Contains(lines, `"type":"`+string(c.event.Kind)+`"`) {

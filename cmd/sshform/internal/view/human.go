@@ -27,6 +27,8 @@ type View interface {
 	Hint(text string)
 	// Note tells something that is neither a mistake nor a result.
 	Note(text string)
+	// Applying begins to carry out a plan.
+	Applying(p *plan.Plan)
 	// Report tells what became of a plan.
 	Report(p *plan.Plan, r *apply.Report)
 	// Outputs tells the values of output blocks.
@@ -70,6 +72,7 @@ type Human struct {
 	paper    Paper
 	out, err pen
 	reading  bool // a line "Reading…" is open on Out
+	waves    int  // of the plan that is carried out
 }
 
 // NewHuman returns a view that prints on paper.

@@ -19,11 +19,16 @@ const commentColumn = 57
 // that begin with "Plan:", "No changes." and "  # … will be".
 func (h *Human) Plan(s Shown) {
 	changed, unchanged := changes(s.Plan)
-	if len(changed) > 0 {
+	if s.Plan.Errored && len(changed) == 0 {
+		return // the errors tell all there is to tell
+	}
+	if s.Plan.Errored {
+		h.print("\nsshform planned the following actions, but then encountered a problem:\n")
+	} else if len(changed) > 0 {
 		h.print("\nsshform will perform the following actions:\n")
-		for _, g := range groupChanges(changed) {
-			h.group(g)
-		}
+	}
+	for _, g := range groupChanges(changed) {
+		h.group(g)
 	}
 	h.print("\n")
 	h.unchangedLine(unchanged, len(changed))
@@ -34,7 +39,7 @@ func (h *Human) Plan(s Shown) {
 	}
 	t := tallyOf(changed)
 	h.print("%s %d to add, %d to change, %d to destroy.\n", h.out.paint(strong, "Plan:"), t.add, t.change, t.destroy)
-	h.waves(s.Plan)
+	h.wavesLine(s.Plan)
 	h.print("\nNote: sessions that are open now keep their old values until they reconnect.\n")
 }
 
@@ -50,8 +55,8 @@ func (h *Human) noChanges(s Shown) {
 	}
 }
 
-// waves are worth a line where there is more than one.
-func (h *Human) waves(p *plan.Plan) {
+// wavesLine names the waves where there is more than one.
+func (h *Human) wavesLine(p *plan.Plan) {
 	if len(p.Rollout.Waves) < 2 {
 		return
 	}

@@ -1,0 +1,348 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"golang.org/x/mod/semver"
+
+	"github.com/sshform/sshform/apply"
+	"github.com/sshform/sshform/cmd/sshform/internal/view"
+	"github.com/sshform/sshform/plan"
+	"github.com/sshform/sshform/schema"
+)
+
+// applying is what the options of apply say beyond those of planning.
+type applying struct {
+	planning
+	reporting
+	autoApprove bool
+	planID      string
+	versionSkew bool
+	budgetOK    bool
+	lock        bool
+	lockTimeout time.Duration
+	wave        string
+}
+
+func (p *program) applyCommand() *cobra.Command {
+	var o applying
+	c := &cobra.Command{
+		Use:   "apply [options] [PLAN]",
+		Short: "Carry out a plan",
+		Long: "Without a file: makes a plan as sshform plan does, shows it, asks, and carries it out. With a file " +
+			"that sshform plan -out wrote: carries out exactly that plan, without asking, or refuses where a host " +
+			"is no longer as it was when the plan was made.\n\n" +
+			"On each host the whole configuration is judged by the host's own sshd before anything is replaced, " +
+			"the change is proved by a new connection, and the old files are put back if it cannot be. Applying " +
+			"the same plan again is safe: hosts that are done answer so.",
+		Args: atMost(1),
+	}
+	options(c, "Approval", func(fs *pflag.FlagSet) {
+		fs.BoolVar(&o.autoApprove, "auto-approve", false, "Do not ask.")
+		fs.StringVar(&o.planID, "plan-id", "", "Refuse any plan but the one with this `ID`, as a reviewer approved it.")
+		fs.BoolVar(&o.versionSkew, "allow-version-skew", false, "Accept a plan file that another version of sshform made.")
+	})
+	options(c, "Carrying it out", func(fs *pflag.FlagSet) {
+		fs.StringVar(&o.wave, "wave", "", "Carry out one wave only, by its `NAME`.")
+		fs.BoolVar(&o.lock, "lock", true, "Take no lock on the hosts. Dangerous when somebody else may be at work.")
+		fs.DurationVar(&o.lockTimeout, "lock-timeout", 0, "Wait up to this `TIME`, such as 10s, for hosts that another run has locked.")
+		fs.BoolVar(&p.detailed, "detailed-exitcode", false, "Tell failures apart: 4 some hosts failed, 5 stopped, 6 refused, 7 locked.")
+		fs.BoolVar(&o.budgetOK, "budget-ok", false, "Failures within the limits of their wave do not fail the command.")
+	})
+	p.planOptions(c, &o.planning)
+	p.displayOptions(c)
+	o.reporting.options(c)
+	c.ValidArgsFunction = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return nil, cobra.ShellCompDirectiveDefault
+	}
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if err := errors.Join(o.check(), o.begin("apply", p.now()), p.openEvents()); err != nil {
+			return err
+		}
+		if len(args) == 1 {
+			return p.finishReports(&o.reporting, p.applyFile(c, &o, args[0]))
+		}
+		return p.finishReports(&o.reporting, p.applyNow(c.Context(), &o))
+	}
+	return c
+}
+
+// applyNow plans, asks and carries out.
+func (p *program) applyNow(ctx context.Context, o *applying) error {
+	switch {
+	case p.env("SSHFORM_REQUIRE_SAVED") == "1":
+		return savedPlanRequired("SSHFORM_REQUIRE_SAVED is set here")
+	case !o.autoApprove && !p.mayAsk(o.input):
+		return problem("Plan file or auto-approve required",
+			"With -json, -input=false or SSHFORM_INPUT=0 nobody is asked to approve. Give apply a plan file that "+
+				"sshform plan -out wrote, or approve in advance with -auto-approve. No host was contacted.")
+	case o.planID != "":
+		return problem("Option needs a plan file", "-plan-id says which saved plan was approved; name its file: sshform apply -plan-id=ID FILE.")
+	}
+	d, err := p.newDialer(o.input)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	m, err := p.makePlan(ctx, o.planning, "apply", d)
+	if m != nil {
+		o.planned(m.plan)
+	}
+	if err != nil {
+		return err
+	}
+	if m.configuration.Config.RequireSaved {
+		return savedPlanRequired("The configuration says plan { require_saved = true }")
+	}
+	p.showPlan(m, "apply")
+	if m.changes() > 0 && !o.autoApprove {
+		yes, err := p.approve(ctx, "Do you want to perform these actions?", consequence(m.plan))
+		if err != nil {
+			return err
+		}
+		if !yes {
+			p.view().Note("Apply cancelled.")
+			return failed
+		}
+	}
+	return p.carryOut(ctx, m.plan, o, m.configuration.Config.History, d)
+}
+
+func savedPlanRequired(why string) error {
+	return problem("Saved plan required", why+", so apply takes only a plan that was written and can be "+
+		"reviewed:\n    sshform plan -out=FILE\n    sshform apply FILE")
+}
+
+// consequence names the numbers that an approval is about.
+func consequence(built *plan.Plan) string {
+	hosts, biggest := 0, 0
+	inWave := map[string]int{}
+	for _, h := range built.Hosts {
+		if h.Changed() {
+			hosts++
+			inWave[h.Wave]++
+			biggest = max(biggest, inWave[h.Wave])
+		}
+	}
+	text := fmt.Sprintf("sshform will change %s", view.Count(hosts, "host"))
+	if len(inWave) > 1 {
+		text += fmt.Sprintf(" in %d waves, the biggest of %s", len(inWave), view.Count(biggest, "host"))
+	}
+	return text + ", and reload sshd where its files change."
+}
+
+// applyFile carries out a saved plan.
+func (p *program) applyFile(c *cobra.Command, o *applying, file string) error {
+	for _, name := range []string{"target", "target-file", "exclude", "exclude-file", "allow-unreachable"} {
+		if c.Flags().Changed(name) {
+			return problem("Option does not go with a plan file",
+				"-"+name+": a saved plan already says what to do; targets were chosen when it was made.")
+		}
+	}
+	built, err := readPlan(file)
+	if err != nil {
+		return p.refuse("Plan file cannot be used", err.Error())
+	}
+	o.planned(built)
+	if err := p.mayBeApplied(built, o); err != nil {
+		return err
+	}
+	if err := sameVariables(built, o.loading); err != nil {
+		return err
+	}
+	d, err := p.newDialer(o.input)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return p.carryOut(c.Context(), built, o, p.historyHere(c.Context()), d)
+}
+
+// refuse tells why a plan is not applied; nothing was changed.
+func (p *program) refuse(summary, detail string) error {
+	p.diagnose(schema.Diagnostics{{
+		Severity: schema.Error, Summary: summary, Detail: detail + "\n\nNothing was changed. Make a new plan with sshform plan -out=FILE.",
+	}})
+	if p.detailed {
+		return refused
+	}
+	return failed
+}
+
+// mayBeApplied checks what can be known of a saved plan without the hosts.
+func (p *program) mayBeApplied(built *plan.Plan, o *applying) error {
+	tool, now := thisTool(), p.now()
+	validUntil := built.ValidUntil
+	if text := p.env("SSHFORM_MAX_PLAN_AGE"); text != "" {
+		age, err := schema.ParseSeconds(text)
+		if err != nil {
+			return problem("Environment cannot be read", "SSHFORM_MAX_PLAN_AGE: "+sentence(err))
+		}
+		if limit := built.CreatedAt.Add(time.Duration(age) * time.Second); limit.Before(validUntil) {
+			validUntil = limit
+		}
+	}
+	id := built.ID()
+	switch {
+	case built.Errored:
+		return p.refuse("Plan is incomplete", "There were errors when it was made.")
+	case o.planID != "" && o.planID != id:
+		return p.refuse("Plan is not the approved one", fmt.Sprintf("Approved is %s, and this plan is %s.", o.planID, id))
+	case !o.versionSkew && semver.MajorMinor("v"+built.Tool.Version) != semver.MajorMinor("v"+tool.Version):
+		return p.refuse("Plan is of another version", fmt.Sprintf(
+			"sshform %s made it, and this is %s. -allow-version-skew accepts it nevertheless.", built.Tool.Version, tool.Version))
+	case now.After(validUntil):
+		return p.refuse("Plan has expired", fmt.Sprintf(
+			"It was made %s and held until %s.", built.CreatedAt.Format(time.RFC3339), validUntil.Format(time.RFC3339)))
+	}
+	return nil
+}
+
+// sameVariables refuses a -var that the saved plan was not made with.
+func sameVariables(built *plan.Plan, l loading) error {
+	for _, a := range l.assignments {
+		if a.File != "" {
+			return problem("Option does not go with a plan file",
+				"-var-file: a saved plan holds the values that it was made with.")
+		}
+		for _, v := range built.Variables {
+			planned := strings.Trim(string(v.JSON), `"`)
+			if v.Name == a.Name && !v.Sensitive && !v.Ephemeral && planned != a.Value {
+				return problem("Variable differs from the saved plan", fmt.Sprintf(
+					"The plan was made with %s = %s, and -var says %s. Leave -var out, or make a new plan.", a.Name, planned, a.Value))
+			}
+		}
+	}
+	return nil
+}
+
+// carryOut has a plan applied and turns the report into an exit code.
+func (p *program) carryOut(ctx context.Context, built *plan.Plan, o *applying, history schema.History, d apply.Dialer) error {
+	stop, ctx, release := p.patience(ctx)
+	defer release()
+	p.view().Applying(built)
+	report, err := apply.Run(ctx, built, apply.RunOptions{
+		Dialer:       d,
+		Who:          whoAmI(),
+		Version:      thisTool().Version,
+		Parallelism:  o.parallelism,
+		Stop:         stop,
+		Events:       p.view().Event,
+		Journal:      history.Path,
+		KeepJournals: history.Keep,
+		Wave:         o.wave,
+		NoLock:       !o.lock,
+		LockTimeout:  o.lockTimeout,
+		Now:          p.now,
+	})
+	var refusal *apply.RefusedError
+	if errors.As(err, &refusal) {
+		return p.refuse("Plan is refused", sentence(refusal))
+	}
+	if report != nil {
+		o.applied(report, o.wave)
+		p.view().Report(built, report)
+	}
+	if err != nil {
+		return err
+	}
+	return p.verdict(report, o.budgetOK)
+}
+
+// verdict is the exit code for a report.
+func (p *program) verdict(r *apply.Report, budgetOK bool) error {
+	code := codeFor(r, budgetOK)
+	switch {
+	case code == done:
+		return nil
+	case !p.detailed:
+		return failed
+	case p.caught != nil:
+		return codeOf(p.caught)
+	}
+	return code
+}
+
+// codeFor says what a machine should do next about a report.
+func codeFor(r *apply.Report, budgetOK bool) exitCode {
+	counts := r.Counts()
+	failures := 0
+	for outcome, n := range counts {
+		if outcome.Spends() {
+			failures += n
+		}
+	}
+	untouched := counts[apply.Changed] == 0
+	switch {
+	case failures == 0 && r.Stopped == nil && counts[apply.Skipped] == 0:
+		return done
+	case untouched && failures > 0 && failures == counts[apply.Stale]:
+		return refused
+	case untouched && failures > 0 && failures == counts[apply.Locked]:
+		return locked
+	case r.Stopped != nil:
+		return stopped
+	case budgetOK:
+		return done
+	}
+	return partial
+}
+
+// termination is how long a host may take to its end after SIGTERM.
+const termination = 90 * time.Second
+
+// patience replaces the context that the first signal cancels: the first
+// signal closes stop instead, so that what is in flight ends properly; the
+// second cancels. SIGTERM is the first with a deadline.
+func (p *program) patience(ctx context.Context) (<-chan struct{}, context.Context, func()) {
+	patient, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop, ended, left := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(left)
+		select {
+		case <-ended:
+			return
+		case <-ctx.Done():
+		}
+		p.view().Note("Interrupt received. Gracefully shutting down: no further host is started, and those in flight are taken to their end. Interrupt again to leave them to their watchdogs.")
+		close(stop)
+		var deadline <-chan time.Time
+		if p.caught == syscall.SIGTERM {
+			deadline = time.After(termination)
+		}
+		select {
+		case <-ended:
+		case <-deadline:
+			cancel()
+		case <-p.signals:
+			cancel()
+		}
+	}()
+	return stop, patient, func() {
+		close(ended)
+		<-left
+		cancel()
+	}
+}
+
+// whoAmI names the person or job for locks and records.
+func whoAmI() string {
+	name := "unknown"
+	if me, err := user.Current(); err == nil {
+		name = me.Username
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return name
+	}
+	return name + "@" + host
+}
