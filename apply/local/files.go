@@ -14,6 +14,9 @@ import (
 
 // FS reads the files of this machine.
 func (h *host) FS(context.Context) (fs.FS, error) {
+	if h.closed.Load() {
+		return nil, errClosed
+	}
 	root := os.DirFS("/")
 	return rootFS{root.(fs.ReadLinkFS), root.(fs.ReadDirFS)}, nil
 }
@@ -62,15 +65,7 @@ func (r rootFS) RealPath(name string) (string, error) {
 	if !fs.ValidPath(name) {
 		return "", &fs.PathError{Op: "realpath", Path: name, Err: fs.ErrInvalid}
 	}
-	full := "/" + strings.TrimPrefix(name, ".")
-	real, err := filepath.EvalSymlinks(full)
-	if errors.Is(err, fs.ErrNotExist) {
-		dir, dirErr := filepath.EvalSymlinks(filepath.Dir(full))
-		if _, there := os.Lstat(full); there == nil || dirErr != nil {
-			return "", err
-		}
-		real, err = filepath.Join(dir, filepath.Base(full)), nil
-	}
+	real, err := followLinks("/" + strings.TrimPrefix(name, "."))
 	if err != nil {
 		return "", err
 	}
@@ -78,6 +73,31 @@ func (r rootFS) RealPath(name string) (string, error) {
 		real = "."
 	}
 	return real, nil
+}
+
+func followLinks(name string) (string, error) {
+	const most = 40 // MAXSYMLINKS of Linux
+	for range most {
+		real, err := filepath.EvalSymlinks(name)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return real, err
+		}
+		// The end is missing: go on with what the last name leads to.
+		dir, err := filepath.EvalSymlinks(filepath.Dir(name))
+		if err != nil {
+			return "", err
+		}
+		name = filepath.Join(dir, filepath.Base(name))
+		to, err := os.Readlink(name)
+		if err != nil {
+			return name, nil // no link: the missing file itself
+		}
+		if !filepath.IsAbs(to) {
+			to = filepath.Join(dir, to)
+		}
+		name = to
+	}
+	return "", &fs.PathError{Op: "realpath", Path: name, Err: errors.New("too many links")}
 }
 
 type owned struct{ fs.FileInfo }
@@ -128,6 +148,9 @@ func ownedEntries(entries []fs.DirEntry) []fs.DirEntry {
 
 // Stage creates the files. On an error none is left.
 func (h *host) Stage(ctx context.Context, files []apply.Staged) error {
+	if h.closed.Load() {
+		return errClosed
+	}
 	var made []string
 	for _, f := range files {
 		err := ctx.Err()

@@ -12,6 +12,7 @@ import (
 	"os/user"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/sshform/sshform/apply"
 	"github.com/sshform/sshform/plan"
@@ -66,13 +67,18 @@ type host struct {
 	facts  apply.Facts
 	reach  apply.Reach
 	dialer *Dialer
+	closed atomic.Bool
 }
 
 func (h *host) Facts() apply.Facts { return h.facts }
 
 func (h *host) Redial(ctx context.Context) (apply.Host, error) { return h.dialer.Dial(ctx, h.reach) }
 
-func (h *host) Close() error { return nil }
+// Close ends what was opened through the host.
+func (h *host) Close() error {
+	h.closed.Store(true)
+	return nil
+}
 
 // plainPath refuses what is no absolute path of this machine.
 func plainPath(name string) error {
