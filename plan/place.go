@@ -298,10 +298,8 @@ func (s *scene) newBlockSpot(w want, file string, before int, header string) spo
 		reason = fmt.Sprintf("%s before line %d", newBlock, s.oldLine(sshconf.Place{File: file, Line: before}))
 	}
 	return spot{file: file, reason: reason, write: func(d *draft) {
-		at := before
-		if before == 0 {
-			at = len(d.lines) + 1
-		} else {
+		at := len(d.lines) + 1
+		if before > 0 {
 			at = aboveComments(d.parse(), before)
 		}
 		newline := d.newline()

@@ -81,13 +81,13 @@ func (s *scene) witness(scope schema.Scope) (Login, error) {
 	if s.side == schema.Client {
 		patterns, complaint := sshconf.ParsePatterns(s.dialect(), scope.Patterns)
 		if complaint != "" {
-			return Login{}, fmt.Errorf("Host %s: %s", scope.Patterns, complaint)
+			return Login{}, fmt.Errorf("the patterns %q: %s", scope.Patterns, complaint)
 		}
 		return s.blockWitness(&sshconf.Block{Keyword: "Host", Patterns: patterns})
 	}
 	criteria, complaint := sshconf.ParseCriteria(s.dialect(), scope.Match)
 	if complaint != "" {
-		return Login{}, fmt.Errorf("Match %s: %s", scope.Match, complaint)
+		return Login{}, fmt.Errorf("the criteria %q: %s", scope.Match, complaint)
 	}
 	return s.blockWitness(&sshconf.Block{Keyword: "Match", Criteria: criteria})
 }
