@@ -26,7 +26,13 @@ run() {
 	login=$1
 	shift
 	case $mode in
-	-G) "$program" "$@" -G -- "$login" </dev/null ;;
+	-G)
+		# ssh refuses a file that is not there; until it is made it is as empty.
+		if [ "${1-}" = -F ] && [ ! -e "$2" ] && [ ! -L "$2" ]; then
+			set -- -F /dev/null
+		fi
+		"$program" "$@" -G -- "$login" </dev/null
+		;;
 	*)
 		if [ -n "$login" ]; then
 			"$program" "$@" -T -C "$login" </dev/null
