@@ -363,7 +363,11 @@ func agentOffers(listed []*agent.Key, signers []ssh.Signer) []*offer {
 	}
 	var out []*offer
 	for _, signer := range signers {
-		key := signer.PublicKey()
+		// The library gives the agent's own type, which hides certificates.
+		key, err := ssh.ParsePublicKey(signer.PublicKey().Marshal())
+		if err != nil {
+			continue // a kind of key that nobody here can offer
+		}
 		name := fmt.Sprintf("the agent's %s %s", key.Type(), orDefault(comments[string(key.Marshal())], ssh.FingerprintSHA256(key)))
 		out = append(out, &offer{public: key, name: name, signer: ready(signer)})
 	}

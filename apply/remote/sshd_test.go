@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -35,13 +36,15 @@ type realSSHD struct {
 	hostKey ssh.Signer // the ed25519 one
 	key     string     // the client's identity file
 	name    string     // what known_hosts calls it
+	wrap    []string   // runs sshd as somebody else
 
 	mu    sync.Mutex
 	dials int
 	procs []*exec.Cmd
 }
 
-// newSSHD prepares an sshd whose configuration begins with the lines.
+// newSSHD prepares an sshd whose configuration begins with the lines, so that
+// they win.
 func newSSHD(t *testing.T, lines ...string) *realSSHD {
 	t.Helper()
 	me, err := user.Current()
@@ -59,15 +62,13 @@ func newSSHD(t *testing.T, lines ...string) *realSSHD {
 	s.write("authorized_keys", string(ssh.MarshalAuthorizedKey(public)))
 	s.write("known_hosts", s.name+" "+string(ssh.MarshalAuthorizedKey(s.hostKey.PublicKey())))
 	sftp := "/usr/lib/openssh/sftp-server"
-	config := append(lines,
+	config := append(slices.Clone(lines),
 		"HostKey "+s.in("host_ed25519"), "AuthorizedKeysFile "+s.in("authorized_keys"),
 		"PidFile "+s.in("pid"), "UsePAM no", "StrictModes no", "PermitRootLogin yes", "LogLevel VERBOSE",
 	)
 	if !strings.Contains(strings.Join(lines, "\n"), "Subsystem") {
-		config = append([]string{"Subsystem sftp " + sftp}, config...)
+		config = append(config, "Subsystem sftp "+sftp)
 	}
-	// Match blocks come last in what tests write, so ours go first.
-	config = append(config[len(lines):], lines...)
 	s.write("sshd_config", strings.Join(config, "\n")+"\n")
 	if out, err := exec.Command(s.path, "-t", "-f", s.in("sshd_config")).CombinedOutput(); err != nil {
 		t.Fatalf("sshd -t: %v\n%s", err, out)
@@ -122,7 +123,8 @@ func (s *realSSHD) dial(context.Context, string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(s.path, "-i", "-e", "-f", s.in("sshd_config"))
+	words := append(s.wrap, s.path, "-i", "-e", "-f", s.in("sshd_config"))
+	cmd := exec.Command(words[0], words[1:]...)
 	log := &logWriter{path: s.in("log")}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = theirs, theirs, log
 	err = cmd.Start()
