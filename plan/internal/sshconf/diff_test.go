@@ -295,7 +295,7 @@ func TestServerAgrees(t *testing.T) {
 	groups := groupsOf([]string{"alice", "bob", "root", "daemon", "Alice"})
 	var valid atomic.Int32
 	differ(t, func(seed uint64, dir string) string {
-		g := newGenerator(seed, Server, dir)
+		g := newGenerator(seed, Server, release, dir)
 		main := g.tree()
 		g.write(t)
 		login, asked := g.login()
@@ -340,7 +340,7 @@ func TestClientAgrees(t *testing.T) {
 	}
 	var valid atomic.Int32
 	differ(t, func(seed uint64, dir string) string {
-		g := newGenerator(seed, Client, dir)
+		g := newGenerator(seed, Client, release, dir)
 		main := g.tree()
 		g.write(t)
 		host := pick(g, g.hosts...)

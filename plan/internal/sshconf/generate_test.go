@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"sort"
 	"strings"
+
+	"github.com/sshform/sshform/schema"
 )
 
 // A generator makes whole trees of awkward but mostly valid configuration.
@@ -17,11 +19,12 @@ type generator struct {
 	// pools of names that both Match lines and logins draw from.
 	users, groups, hosts, addresses []string
 	daring                          float64 // how often a line is broken on purpose
+	release                         schema.Release
 }
 
-func newGenerator(seed uint64, side Side, dir string) *generator {
+func newGenerator(seed uint64, side Side, release schema.Release, dir string) *generator {
 	g := &generator{
-		Rand: rand.New(rand.NewPCG(seed, uint64(side))), side: side, dir: dir,
+		Rand: rand.New(rand.NewPCG(seed, uint64(side))), side: side, dir: dir, release: release,
 		files: map[string]string{}, links: map[string]string{},
 		users:     []string{"alice", "bob", "root", "daemon", "Alice"},
 		groups:    []string{"root", "daemon", "users", "wheel"},
@@ -117,6 +120,9 @@ func (g *generator) spell(keyword, value string) string {
 	}
 	tail := ""
 	if g.chance(0.12) {
+		if !g.release.AtLeast(8, 7) && g.daring == 0 {
+			return indent + keyword + separator + value + pick(g, " ", "\t ", " \f")
+		}
 		tail = pick(g, " # comment", "\t#", " ", "\t ", "  # it's", " \f", "\r", " #x \"")
 	}
 	return indent + keyword + separator + value + tail
@@ -126,6 +132,9 @@ func (g *generator) spell(keyword, value string) string {
 func (g *generator) quote(s string) string {
 	if !g.chance(0.08) || s == "" {
 		return s
+	}
+	if !g.release.AtLeast(8, 7) && g.daring == 0 {
+		return `"` + s + `"`
 	}
 	return pick(g, `"`+s+`"`, `'`+s+`'`, s[:1]+`"`+s[1:]+`"`, `"`+s[:1]+`"`+s[1:])
 }
@@ -184,10 +193,22 @@ func (g *generator) rekey() string {
 	return g.size() + " " + g.seconds()
 }
 
+// directive draws one that the release knows, most of the time.
 func (g *generator) directive() (keyword, value string) {
-	if g.side == Client {
-		return g.clientDirective()
+	for range 5 {
+		if g.side == Client {
+			keyword, value = g.clientDirective()
+		} else {
+			keyword, value = g.serverDirective()
+		}
+		if _, known := Lookup(g.side, keyword, g.release); known || g.chance(0.1) {
+			break
+		}
 	}
+	return keyword, value
+}
+
+func (g *generator) serverDirective() (keyword, value string) {
 	switch g.IntN(30) {
 	case 0, 1, 2, 3, 4:
 		return "ClientAliveInterval", g.seconds()

@@ -9,7 +9,15 @@ import (
 
 // listValue is for keywords that take several arguments.
 func (d *dialect) listValue(l *logicalLine, c *cursor, had slots, active bool) outcome {
+	key := l.row.key()
+	if !d.split && l.row.kind == kindMethods && had.isSet(key) {
+		c.drop() // up to 8.6 a second line was not even looked at
+		return good()
+	}
 	args, blank := c.all()
+	if !d.split && l.row.kind == kindFiles {
+		c.drop() // nor was what follows an empty argument
+	}
 	// Up to 9.6 a keyword with a comment but no argument behind it did nothing.
 	if len(args) == 0 && !d.mayBeEmpty(l.row.kind) {
 		return d.refuse("no %s specified", l.keyword)
@@ -20,7 +28,6 @@ func (d *dialect) listValue(l *logicalLine, c *cursor, had slots, active bool) o
 		}
 		return d.refuse("%s has an empty argument", l.keyword)
 	}
-	key := l.row.key()
 	joined := func() outcome {
 		if len(args) == 0 {
 			return good()

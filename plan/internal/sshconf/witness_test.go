@@ -83,7 +83,7 @@ func TestWitnessAgrees(t *testing.T) {
 	key := hostKey(t)
 	privsep(t)
 	differ(t, func(seed uint64, dir string) string {
-		g := newGenerator(seed, Server, dir)
+		g := newGenerator(seed, Server, release, dir)
 		g.daring = 0
 		main := dir + "/main"
 		g.files[main] = g.block() + "\nClientAliveInterval 4242\n"
