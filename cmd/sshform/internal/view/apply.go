@@ -10,7 +10,12 @@ import (
 )
 
 // Applying remembers whether waves are worth a word.
-func (h *Human) Applying(p *plan.Plan) { h.waves = len(p.Rollout.Waves) }
+func (h *Human) Applying(p *plan.Plan) {
+	h.waves = len(p.Rollout.Waves)
+	if h.waves < 2 && !h.paper.Concise {
+		h.print("\n")
+	}
+}
 
 // Event prints the progress of hosts and waves.
 func (h *Human) Event(e apply.Event) {
@@ -136,6 +141,9 @@ func outcomeText(o apply.Outcome) string {
 // Report prints the closing line, and what went wrong as errors.
 func (h *Human) Report(p *plan.Plan, r *apply.Report) {
 	h.Diagnose(ReportDiagnostics(r))
+	for _, note := range reportNotes(r) {
+		h.print("\n%s\n", Wrap(h.line(note.String()), h.paper.Out.wrapWidth()))
+	}
 	t := applied(p, r)
 	line := fmt.Sprintf("Resources: %d added, %d changed, %d destroyed.", t.add, t.change, t.destroy)
 	if r.Succeeded() && r.Stopped == nil {
@@ -177,7 +185,40 @@ func applied(p *plan.Plan, r *apply.Report) tally {
 	return t
 }
 
-// ReportDiagnostics are what a report has to tell as errors and warnings.
+// A hostNote is something to know about hosts, and which.
+type hostNote struct {
+	text  string
+	hosts []string
+}
+
+// reportNotes are the notes of a report, equal ones once.
+func reportNotes(r *apply.Report) []hostNote {
+	var notes []hostNote
+	at := map[string]int{}
+	for _, host := range r.Hosts {
+		for _, text := range host.Notes {
+			i, known := at[text]
+			if !known {
+				i = len(notes)
+				at[text] = i
+				notes = append(notes, hostNote{text: text})
+			}
+			notes[i].hosts = append(notes[i].hosts, host.Host)
+		}
+	}
+	return notes
+}
+
+// String is the note as a sentence.
+func (n hostNote) String() string {
+	hosts := nameList(n.hosts)
+	if len(n.hosts) > few {
+		hosts = fmt.Sprintf("%s, %s", Count(len(n.hosts), "host"), hosts)
+	}
+	return fmt.Sprintf("Note: %s (%s).", n.text, hosts)
+}
+
+// ReportDiagnostics are what a report has to tell as errors.
 func ReportDiagnostics(r *apply.Report) schema.Diagnostics {
 	var ds schema.Diagnostics
 	for _, host := range r.Hosts {
@@ -187,11 +228,6 @@ func ReportDiagnostics(r *apply.Report) schema.Diagnostics {
 		}
 		if len(host.Addresses) > 0 {
 			d.Address = host.Addresses[0].String()
-		}
-		for _, note := range host.Notes {
-			warning := d
-			warning.Severity, warning.Summary, warning.Detail = schema.Warning, "Change could not be judged in full", note
-			ds = append(ds, warning)
 		}
 		if host.Outcome.Succeeded() || host.Outcome == apply.Skipped {
 			continue

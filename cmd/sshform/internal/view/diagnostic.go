@@ -220,9 +220,11 @@ func more(n int, what string) string {
 	return thousands(n) + " more " + what + "s"
 }
 
+// few names are listed, more are told by the first and the last.
+const few = 5
+
 // nameList is all names while they are few, else the first and the last.
 func nameList(names []string) string {
-	const few = 5
 	if len(names) <= few {
 		return strings.Join(names, ", ")
 	}

@@ -415,6 +415,9 @@ func (j *JSON) summary(t tally, unreachable int, operation, message string) {
 // Report writes what went wrong and the summary.
 func (j *JSON) Report(p *plan.Plan, r *apply.Report) {
 	j.Diagnose(ReportDiagnostics(r))
+	for _, note := range reportNotes(r) {
+		j.Note(note.String())
+	}
 	t := applied(p, r)
 	word := "Apply complete!"
 	if !r.Succeeded() || r.Stopped != nil {

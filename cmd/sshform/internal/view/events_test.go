@@ -91,7 +91,7 @@ func TestADiagnosticAsAnEvent(t *testing.T) {
 // report is one host that changed and one whose change was taken back.
 func report() *apply.Report {
 	return &apply.Report{Hosts: []apply.HostReport{
-		{Host: "db", Address: "db.example.net", Outcome: apply.Changed},
+		{Host: "db", Address: "db.example.net", Outcome: apply.Changed, Notes: []string{"the rehearsal could not be held"}},
 		{
 			Host: "web", Address: "web.example.net", Outcome: apply.Restored, Step: apply.StepConfirm,
 			Addresses: []schema.Address{{Block: "server", Name: "home", Key: "web", HasKey: true}},
@@ -107,6 +107,7 @@ func TestAReportAsEvents(t *testing.T) {
 		`"host":{"name":"web","address":"web.example.net","step":"confirm"}`,
 		`"@message":"Apply incomplete. Resources: 0 added, 1 changed, 0 destroyed."`,
 		`"operation":"apply"`,
+		`"@message":"Note: the rehearsal could not be held (db)."`,
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("got\n%s\nwant %s in it", got, want)
@@ -120,6 +121,8 @@ func TestAReportAsEvents(t *testing.T) {
 func TestAReportAsText(t *testing.T) {
 	out, errs := printed(Paper{}, func(h *Human) { h.Report(laptop(), report()) })
 	wantOut := `
+Note: the rehearsal could not be held (db).
+
 Apply incomplete. Resources: 0 added, 1 changed, 0 destroyed.
 Hosts: 1 changed, 1 restored.
 `
@@ -137,6 +140,7 @@ The old files are back and were seen in force.
 	}
 	r := report()
 	r.Hosts = r.Hosts[:1]
+	r.Hosts[0].Notes = nil
 	out, _ = printed(Paper{}, func(h *Human) { h.Report(laptop(), r) })
 	if want := "\nApply complete! Resources: 0 added, 1 changed, 0 destroyed.\n"; out != want {
 		t.Errorf("got %q, want %q", out, want)
