@@ -54,26 +54,32 @@ field() {
 }
 
 show_lock() {
-	sed 's/^/locked /' "$state/lock"
+	sed 's/^/locked /' "$state/lock" 2>/dev/null
 	exit 4
 }
 
-# expired: the holder cannot be at work any more. The wall clock is not asked.
+# expired: the holder of the lock that was seen cannot be at work any more. The
+# wall clock is not asked.
 expired() {
-	[ "$(field boot "$state/lock")" != "$(boot_now)" ] && return 0
-	until=$(field until "$state/lock" | tr -dc 0-9)
+	[ "$(field boot "$seen")" != "$(boot_now)" ] && return 0
+	until=$(field until "$seen" | tr -dc 0-9)
 	[ -n "$until" ] && [ "$(uptime_now)" -gt "$until" ]
 }
 
 # take_over: one claimant only, by an exclusive link that names the holder; it
-# settles the holder's run before the lock changes hands.
+# settles the holder's run before the lock changes hands. What was seen may be
+# another's lock by now: under the claim it must still be the same.
 take_over() {
-	holder=$(field id "$state/lock")
+	holder=$(field id "$seen")
 	case $holder in
 	'' | */* | .*) holder=unknown ;;
 	esac
 	claim=$state/takeover.$holder
 	ln -- "$draft" "$claim" 2>/dev/null || show_lock
+	if ! cmp -s "$seen" "$state/lock"; then
+		rm -f "$claim"
+		show_lock
+	fi
 	dead=$state/runs/$holder
 	if [ -f "$dead/transact.sh" ]; then
 		if [ -f "$dead/preparing" ]; then
@@ -85,7 +91,8 @@ take_over() {
 			}
 		fi
 	fi
-	if [ "$(field id "$state/lock")" = "$holder" ] || [ "$holder" = unknown ]; then
+	# Settling may have unlocked; then somebody else may have come.
+	if cmp -s "$seen" "$state/lock"; then
 		rm -f "$state/lock"
 	fi
 	ln -- "$draft" "$state/lock" 2>/dev/null
@@ -134,12 +141,19 @@ fi
 if [ -n "$lock" ]; then
 	draft=$state/.lock.$id
 	printf '%s\nboot %s\nuntil %s\n' "$lock" "$(boot_now)" $(($(uptime_now) + good_for)) >"$draft" || fail "cannot write to $state"
-	trap 'rm -f "$draft"' EXIT
-	if ! ln -- "$draft" "$state/lock" 2>/dev/null; then
-		[ -f "$state/lock" ] || fail "$state/lock cannot be made"
-		expired || show_lock
-		take_over || show_lock
-	fi
+	seen=$state/.seen.$id
+	trap 'rm -f "$draft" "$seen"' EXIT
+	tries=0
+	until ln -- "$draft" "$state/lock" 2>/dev/null; do
+		tries=$((tries + 1))
+		if cp -- "$state/lock" "$seen" 2>/dev/null; then
+			expired || show_lock
+			take_over && break
+			show_lock
+		fi
+		# It was released at this very moment, or links cannot be made here.
+		[ "$tries" -lt 20 ] || fail "$state/lock cannot be made"
+	done
 fi
 
 undo() {
