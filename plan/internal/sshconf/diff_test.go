@@ -132,13 +132,21 @@ func ask(t *testing.T, dir, path string, args ...string) realAnswer {
 	if _, exited := runErr.(*exec.ExitError); runErr != nil && !exited {
 		t.Fatal(runErr)
 	}
-	a := realAnswer{exit: cmd.ProcessState.ExitCode(), values: map[string][]string{}, stderr: err.String()}
+	a := realAnswer{exit: exitCode(cmd.ProcessState), values: map[string][]string{}, stderr: err.String()}
 	for line := range strings.Lines(out.String()) {
 		keyword, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
 		keyword = lower(keyword)
 		a.values[keyword] = append(a.values[keyword], value)
 	}
 	return a
+}
+
+// exitCode is what a shell would report.
+func exitCode(p *os.ProcessState) int {
+	if p.ExitCode() < 0 {
+		return crashed
+	}
+	return p.ExitCode()
 }
 
 // inexact are keywords whose printed value we do not claim to know: it
@@ -153,7 +161,7 @@ var inexact = map[Side]map[string]bool{
 		"xauthlocation", "userknownhostsfile", "globalknownhostsfile", "securitykeyprovider", "host", "hostname", "user",
 		"forwardagent", "addkeystoagent", "tunneldevice", "canonicalizepermittedcnames", "canonicaldomains",
 		"permitremoteopen", "escapechar", "logverbose", "forwardx11trusted", "identityagent", "controlpath",
-		"hostkeyalias", "updatehostkeys", "revokedhostkeys", "hostbasedkeytypes", "pubkeyacceptedkeytypes"),
+		"hostkeyalias", "updatehostkeys", "versionaddendum", "revokedhostkeys", "hostbasedkeytypes", "pubkeyacceptedkeytypes"),
 }
 
 func set1(names ...string) map[string]bool {

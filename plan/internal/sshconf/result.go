@@ -151,7 +151,8 @@ type Result struct {
 	// Wants is what is still to be read. While it is not empty, nothing else
 	// of the result may be believed.
 	Wants []Want
-	// Exit is the exit status predicted for sshd -t/-T/-G or ssh -G.
+	// Exit is the exit status predicted for sshd -t/-T/-G or ssh -G: 0, 1, 255,
+	// or 139 for the few things at which a release crashes.
 	Exit int
 	// Errors are the reasons for an Exit that is not zero, in the order in
 	// which the program reports them. Like the program, the resolver stops at

@@ -73,6 +73,7 @@ func (s *serverRun) resolve() {
 	var over slots
 	if !s.stop && !s.q.SyntaxOnly {
 		over = s.matches(main)
+		s.subsystems(over)
 	}
 	s.settle(s.global, over)
 }

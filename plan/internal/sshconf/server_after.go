@@ -17,6 +17,38 @@ func (s *serverRun) challenge() {
 	*to = slot{values: []string{"yes"}, implied: true}
 }
 
+// subsystems replaces the whole list of subsystems by that of matching
+// blocks, if they have any (since 9.5). Up to 10.2 sshd copied it wrongly and
+// crashed when the block's list was longer.
+func (s *serverRun) subsystems(over slots) {
+	inBlocks, outside := parts("subsystem", over), parts("subsystem", s.global)
+	some := 0
+	for _, key := range inBlocks {
+		if over[key].set {
+			some++
+		}
+	}
+	if some == 0 {
+		return
+	}
+	if some > len(outside) && !s.d.release.AtLeast(10, 3) {
+		at := s.uses[over[inBlocks[0]].from[0]].place
+		text := "sshd crashes for this login: its blocks have more subsystems than the global section"
+		if len(outside) == 0 {
+			s.fatal(at, crashed, text)
+		} else {
+			s.undecided(at, "perhaps "+text)
+		}
+	}
+	for _, key := range outside {
+		delete(s.global, key)
+	}
+}
+
+// crashed is the exit status of a program that died of a segmentation fault,
+// as a shell reports it.
+const crashed = 139
+
 // sensible does the checks that sshd makes once all files are read.
 func (s *serverRun) sensible() {
 	if s.stop {
