@@ -40,12 +40,13 @@ func runScripts(t *testing.T, dir string, prepare func(*testscript.Env)) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
+			env.Values[silentKey{}] = &silent{}
 			prepare(env)
 			return setUp(env)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": exitStatus,
-			"sshd": sshd, "dropbear": dropbear,
+			"sshd": sshd, "dropbear": dropbear, "hang": hang,
 		},
 	})
 }
