@@ -1,0 +1,223 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/sshform/sshform/plan/internal/sshconf"
+	"github.com/sshform/sshform/plan/liveness"
+	"github.com/sshform/sshform/schema"
+)
+
+// A Finding is something in a configuration that is wrong, or is not what it
+// seems.
+type Finding struct {
+	// ID names the rule and is stable, for machines: "shadowed".
+	ID string
+	// Severity is schema.Error where the program would refuse the file, or a
+	// line locks people out or does nothing that it says; schema.Warning; or
+	// liveness.Note for what is good to know.
+	Severity schema.Severity
+	// Keyword is the directive it is about; empty when it is about the file.
+	Keyword schema.Keyword
+	// Source is the line; Line 0 is the file as a whole.
+	Source
+	// Summary is a few words without names; Detail says what, why, what to do.
+	Summary, Detail string
+}
+
+// A linter looks for findings in one configuration.
+type linter struct {
+	*scene
+	// results are for everybody first, then for a login of each block that one
+	// can be made for.
+	results []*sshconf.Result
+	found   []Finding
+	seen    map[string]bool
+}
+
+// LintAsks names the files and folders still wanted for Lint. It does not look
+// at the query's login.
+func LintAsks(q Query, o *Observed) Asking {
+	s := q.scene(o)
+	wants := s.wants()
+	for _, folder := range s.dropInFolders() {
+		if _, known := o.Folders[folder]; !known {
+			wants = append(wants, sshconf.Want{Path: folder, Folder: true})
+		}
+	}
+	return asking(wants)
+}
+
+// Lint judges a configuration for everybody and for each of its blocks. The
+// findings are sorted by file and line. The observation must be whole:
+// LintAsks wants nothing.
+func Lint(q Query, o *Observed) []Finding {
+	s := q.scene(o)
+	l := &linter{scene: s, seen: map[string]bool{}, results: []*sshconf.Result{s.now(s.everybody())}}
+	for _, login := range s.witnesses() {
+		l.results = append(l.results, s.now(login))
+	}
+	l.lines()
+	l.refused()
+	l.doubts()
+	if l.everyone().Valid() {
+		l.shadowed()
+		l.values()
+		l.times()
+		l.folders()
+	}
+	slices.SortStableFunc(l.found, func(a, b Finding) int {
+		return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), a.rank()-b.rank())
+	})
+	return l.found
+}
+
+// rank orders the findings of one line, the worst first.
+func (f Finding) rank() int {
+	return slices.Index([]schema.Severity{schema.Error, schema.Warning, liveness.Note}, f.Severity)
+}
+
+func (l *linter) everyone() *sshconf.Result { return l.results[0] }
+
+// add notes a finding, each rule once for a line.
+func (l *linter) add(f Finding) {
+	key := fmt.Sprintf("%s %s:%d", f.ID, f.File, f.Line)
+	if !l.seen[key] {
+		l.seen[key] = true
+		l.found = append(l.found, f)
+	}
+}
+
+// program is the name of the program that reads the configuration.
+func (l *linter) program() string { return l.dialect().Side.String() }
+
+// directives yields every line that sets a keyword, as each result sees it.
+func (l *linter) directives(yield func(*sshconf.Result, sshconf.Directive) bool) {
+	for _, r := range l.results {
+		for _, d := range r.Directives {
+			if d.File != sshconf.CommandLine && !yield(r, d) {
+				return
+			}
+		}
+	}
+}
+
+// refused predicts what the program says when it stops.
+func (l *linter) refused() {
+	for _, r := range l.results {
+		for i, p := range r.Errors {
+			if p.Line == 0 && i > 0 && r.Errors[i-1].File == p.File {
+				continue // the program's count of what was just told
+			}
+			f := Finding{
+				ID: "refused", Severity: schema.Error, Source: sourceAt(p.Place), Summary: "OpenSSH refuses the file",
+				Detail: fmt.Sprintf("%s of OpenSSH %s stops here: %s. %s", l.program(), l.o.Release, p.Text, l.afterRefusal()),
+			}
+			if strings.HasSuffix(p.Text, "not allowed within a Match block") {
+				f.ID, f.Summary = "global-keyword-in-match", "Keyword not allowed in a Match block"
+				f.Detail = fmt.Sprintf("%s: sshd of OpenSSH %s stops here. A Match block ends only at the next Match or at the end of its file; blank lines and indentation mean nothing. Move the line above the first Match.", p.Text, l.o.Release)
+			}
+			if !l.seen[fmt.Sprintf("byte-order-mark %s:%d", f.File, f.Line)] {
+				l.add(f)
+			}
+		}
+		if !r.Valid() {
+			break // the others say the same
+		}
+	}
+	for _, p := range l.everyone().Notices {
+		l.add(Finding{
+			ID: "removed-keyword", Severity: schema.Warning, Source: sourceAt(p.Place), Summary: "Line without effect",
+			Detail: p.Text + ". Remove the line.",
+		})
+	}
+}
+
+func (l *linter) afterRefusal() string {
+	if l.side == schema.Client {
+		return "Every ssh that reads the file ends with this message. Mend the line."
+	}
+	return "A daemon that is told to reload such a file is gone, and nobody can log in any more. Mend the line before the next reload."
+}
+
+// doubts names what cannot be known from the files.
+func (l *linter) doubts() {
+	for _, r := range l.results {
+		for _, p := range r.Undecided {
+			l.add(Finding{
+				ID: "undecided", Severity: liveness.Note, Source: sourceAt(p.Place), Summary: "Cannot be decided from the files",
+				Detail: p.Text + ". What depends on this line was not judged. Ask the program itself about it: sshd -T -C, or ssh -G.",
+			})
+		}
+	}
+	for _, b := range l.everyone().Blocks {
+		if slices.ContainsFunc(b.Criteria, func(c sshconf.Criterion) bool { return c.Name == "localport" }) {
+			l.add(Finding{
+				ID: "match-local-port", Severity: liveness.Note, Keyword: "Match", Source: sourceAt(b.Place), Summary: "sshd -T needs a port",
+				Detail: "With Match LocalPort in the file, sshd -T alone fails, in every release: it needs -C with lport. The daemon does not mind. Tell those who check the file.",
+			})
+		}
+	}
+}
+
+// dropInFolders are the folders that belong to the files by custom.
+func (s *scene) dropInFolders() []string {
+	folders := []string{s.main + ".d"}
+	if q := s.clientQuery(Login{}); s.side == schema.Client && q.SystemFile != "" && q.SystemFile != s.main {
+		folders = append(folders, q.SystemFile+".d")
+	}
+	return folders
+}
+
+// folders finds drop-ins that nothing reads.
+func (l *linter) folders() {
+	read := map[string]bool{}
+	for _, in := range l.everyone().Includes {
+		read[path.Clean(in.Path)] = true
+	}
+	folders := l.dropInFolders()
+	for _, folder := range l.everyone().Folders {
+		if strings.HasSuffix(folder, ".d") {
+			folders = append(folders, folder)
+		}
+	}
+	patterns := l.includePatterns()
+	slices.Sort(folders)
+	for _, folder := range slices.Compact(folders) {
+		for _, name := range l.o.Folders[folder].Names {
+			file := path.Join(folder, name)
+			if read[file] || strings.HasPrefix(name, ".") || strings.HasPrefix(name, "README") {
+				continue
+			}
+			l.add(Finding{
+				ID: "unread-drop-in", Severity: schema.Warning, Source: Source{File: file}, Summary: "Drop-in is never read",
+				Detail: fmt.Sprintf("%s never reads %s: %s. Whatever the file says has no effect. Rename it so that a pattern takes it, add an Include line above the first block, or remove the file.",
+					l.program(), file, unreadBecause(patterns)),
+			})
+		}
+	}
+}
+
+func unreadBecause(patterns []string) string {
+	if len(patterns) == 0 {
+		return "there is no Include line"
+	}
+	return "no Include line takes it (there is " + strings.Join(patterns, ", ") + ")"
+}
+
+// includePatterns are the Include lines of all files that are read.
+func (l *linter) includePatterns() []string {
+	var patterns []string
+	for _, name := range l.everyone().Files {
+		for _, line := range l.scene.file(name).Lines() {
+			if line.Is("Include") {
+				patterns = append(patterns, fmt.Sprintf("Include %s at %s:%d", line.Value(), name, line.Number))
+			}
+		}
+	}
+	return patterns
+}
