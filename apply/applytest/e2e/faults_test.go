@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -38,7 +39,14 @@ type fault struct {
 	// foreign is what somebody else appends to the file.
 	foreign string
 	// jump is how far the controller's clock is set.
-	jump  time.Duration
+	jump time.Duration
+	// late heals a partition when the watchdog has settled the host.
+	late bool
+	// timeout is the watchdog's; 0 is confirmTimeout.
+	timeout time.Duration
+	// want is the only outcome that will do; empty allows every one that tells
+	// the truth.
+	want  apply.Outcome
 	steps []apply.StepName // nil is all
 }
 
@@ -53,6 +61,7 @@ func faults() []fault {
 			time.AfterFunc(3*time.Second, func() { h.Heal() })
 			return h.Partition()
 		}, mend: heal},
+		{name: "partition, late", late: true},
 		{name: "partition for good", strike: func(_ context.Context, h *lab.Host) error { return h.Partition() }},
 		{name: "sshd killed", strike: func(_ context.Context, h *lab.Host) error {
 			_, err := h.KillListener()
@@ -75,12 +84,12 @@ func faults() []fault {
 			_, err := h.Exec(ctx, "mv", "/root/sudoers", "/etc/sudoers.d/lab")
 			return err
 		}},
-		{name: "clock ahead", jump: 26 * time.Hour},
-		{name: "clock back", jump: -26 * time.Hour},
+		{name: "clock ahead", jump: 26 * time.Hour, want: apply.Changed},
+		{name: "clock back", jump: -26 * time.Hour, want: apply.Changed},
 		{name: "two controllers", second: true},
 		{name: "foreign edit", foreign: "# somebody else was here\n"},
-		{name: "reload does nothing", before: reloadBy("/bin/true"), mend: noDropIn, steps: []apply.StepName{apply.StepReload}},
-		{name: "reload fails", before: reloadBy("/bin/false"), mend: noDropIn, steps: []apply.StepName{apply.StepReload}},
+		{name: "reload does nothing", before: reloadBy("/bin/true"), mend: noDropIn, timeout: time.Minute, want: apply.Changed, steps: []apply.StepName{apply.StepReload}},
+		{name: "reload fails", before: reloadBy("/bin/false"), mend: noDropIn, timeout: time.Minute, want: apply.Changed, steps: []apply.StepName{apply.StepReload}},
 		{name: "reload kills sshd", before: reloadBy("/bin/kill -KILL $MAINPID"), mend: noDropIn, steps: []apply.StepName{apply.StepReload}},
 	}
 }
@@ -150,4 +159,5 @@ type trial struct {
 	struck   atomic.Bool
 	hitErr   error
 	other    *apply.HostReport // of the second controller
+	healing  sync.WaitGroup
 }

@@ -42,16 +42,35 @@ type access struct{ Identity, KnownHosts string }
 
 func accessTo(l *lab.Lab) access { return access{l.Identity(), l.KnownHosts()} }
 
-// dialer reaches hosts as a person with these files would.
-func (a access) dialer(password string) *remote.Dialer {
+// A dialer reaches a host as a person with these files would.
+type dialer struct {
+	*remote.Dialer
+	patient bool
+}
+
+func (a access) dialer(h *lab.Host) dialer {
 	d := &remote.Dialer{
 		User: "root", Home: filepath.Dir(a.Identity), KnownHosts: []string{a.KnownHosts},
 		RequestTimeout: 8 * time.Second, Keepalive: 2 * time.Second,
 	}
-	if password != "" {
-		d.SudoPassword = func(context.Context, string, string) ([]byte, error) { return []byte(password), nil }
+	if h.Kind.Password != "" {
+		d.SudoPassword = func(context.Context, string, string) ([]byte, error) { return []byte(h.Kind.Password), nil }
 	}
-	return d
+	return dialer{d, h.Kind.Name == "socket-each"}
+}
+
+// Dial tries again where the host's own flaw closes a connection before it
+// began: with Accept=yes on Debian 11, the end of one connection removes
+// /run/sshd under the next (RuntimeDirectory in ssh@.service).
+func (d dialer) Dial(ctx context.Context, reach apply.Reach) (apply.Host, error) {
+	host, err := d.Dialer.Dial(ctx, reach)
+	for range 5 {
+		if err == nil || !d.patient || !strings.Contains(err.Error(), "before the banner") {
+			break
+		}
+		host, err = d.Dialer.Dial(ctx, reach)
+	}
+	return host, err
 }
 
 // target declares what shall be in force on a host.
@@ -65,6 +84,7 @@ func target(a access, h *lab.Host, settings ...schema.Setting) schema.Target {
 		},
 		Settings: settings,
 		Verify:   schema.Verify{ConfirmTimeout: confirmTimeout},
+		Reload:   "auto",
 	}
 	if h.Kind.Sudo {
 		t.Connection.Become = "sudo"
@@ -140,6 +160,12 @@ const mainFile = "/etc/ssh/sshd_config"
 
 // inForce is what sshd says on the host itself.
 func inForce(ctx context.Context, h *lab.Host, keyword string) (string, error) {
-	out, err := h.Exec(ctx, "sh", "-c", `mkdir -p /run/sshd; /usr/sbin/sshd -T | sed -n "s/^$1 //p"`, "sh", strings.ToLower(keyword))
+	// With Accept=yes, the end of another connection may remove the folder.
+	out, err := h.Exec(ctx, "sh", "-c", `
+for i in 1 2 3 4 5; do
+  mkdir -p /run/sshd
+  out=$(/usr/sbin/sshd -T) && break
+done
+echo "$out" | sed -n "s/^$1 //p"`, "sh", strings.ToLower(keyword))
 	return strings.TrimSpace(out), err
 }

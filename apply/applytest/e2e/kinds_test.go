@@ -15,7 +15,6 @@ import (
 
 	"github.com/sshform/sshform/apply"
 	"github.com/sshform/sshform/apply/applytest/lab"
-	"github.com/sshform/sshform/plan"
 )
 
 // refused are the kinds on which nothing may be changed, and a word of the
@@ -83,7 +82,7 @@ func TestNewestRelease(t *testing.T) {
 func everything(ctx context.Context, a access, h *lab.Host) (apply.Proof, time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, 4*time.Minute)
 	defer cancel()
-	d := a.dialer(h.Kind.Password)
+	d := a.dialer(h)
 	defer d.Close()
 	word, mayNot := refused[h.Kind.Name]
 	var before []byte
@@ -108,7 +107,7 @@ func everything(ctx context.Context, a access, h *lab.Host) (apply.Proof, time.D
 		return "", 0, fmt.Errorf("plan: the listener of an untouched host is reported stale because of %s", seen.Listener.Pending)
 	}
 	began := time.Now()
-	report, err := runPatiently(ctx, d, p)
+	report, err := runPlan(ctx, d, p, apply.RunOptions{})
 	took := time.Since(began)
 	if err != nil {
 		return "", took, fmt.Errorf("apply: %w", err)
@@ -123,7 +122,7 @@ func everything(ctx context.Context, a access, h *lab.Host) (apply.Proof, time.D
 		return report.Proof, took, err
 	}
 
-	if again, err := runPatiently(ctx, d, p); err != nil || again.Outcome != apply.AlreadyDone {
+	if again, err := runPlan(ctx, d, p, apply.RunOptions{}); err != nil || again.Outcome != apply.AlreadyDone {
 		return report.Proof, took, fmt.Errorf("apply of the same plan: got %s at %s (%v, %v), want already_done", again.Outcome, again.Step, again.Err, err)
 	}
 	p2, seen, err := planFor(ctx, d, target(a, h, interval("45")))
@@ -134,11 +133,11 @@ func everything(ctx context.Context, a access, h *lab.Host) (apply.Proof, time.D
 		return report.Proof, took, fmt.Errorf("second plan: got changes %+v (listener %+v), want none", p2.Hosts[0].Changes, seen.Listener)
 	}
 
-	p3, err := restorePlan(ctx, d, a, h)
+	p3, err := restorePlan(ctx, d, a, h, p)
 	if err != nil {
 		return report.Proof, took, fmt.Errorf("plan of restore: %w", err)
 	}
-	back, err := runPatiently(ctx, d, p3)
+	back, err := runPlan(ctx, d, p3, apply.RunOptions{})
 	if err != nil || back.Outcome != apply.Changed {
 		return report.Proof, took, fmt.Errorf("restore: got %s at %s (%v, %v), want changed", back.Outcome, back.Step, back.Err, err)
 	}
@@ -147,20 +146,6 @@ func everything(ctx context.Context, a access, h *lab.Host) (apply.Proof, time.D
 		return report.Proof, took, fmt.Errorf("restore: the file differs from what stood there (%v)", err)
 	}
 	return report.Proof, took, nothingLeft(ctx, h, aMoment)
-}
-
-// runPatiently tries again when the host could not be reached, which is an
-// outcome that leaves it untouched: with Accept=yes on Debian 11, the end of
-// one connection removes /run/sshd under the next (RuntimeDirectory in
-// ssh@.service).
-func runPatiently(ctx context.Context, d apply.Dialer, p *plan.Plan) (report apply.HostReport, err error) {
-	for range 3 {
-		report, err = runPlan(ctx, d, p, apply.RunOptions{})
-		if err != nil || report.Outcome != apply.Unreachable {
-			break
-		}
-	}
-	return report, err
 }
 
 // nothingLeft waits until nothing of a run is left on the host: a watchdog

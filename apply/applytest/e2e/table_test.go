@@ -40,7 +40,7 @@ func TestFaults(t *testing.T) {
 		for _, step := range at {
 			trials["systemd"] = append(trials["systemd"], &trial{access: accessTo(l), fault: f, step: step})
 		}
-		if f.name != "controller killed" && f.name != "partition for good" {
+		if f.name != "controller killed" && f.name != "partition, late" {
 			continue
 		}
 		for _, kind := range otherKinds {

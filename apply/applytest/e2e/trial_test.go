@@ -16,17 +16,16 @@ import (
 	"time"
 
 	"github.com/sshform/sshform/apply"
+	"github.com/sshform/sshform/apply/applytest/lab"
 	"github.com/sshform/sshform/plan"
 )
 
 // A work is what a controller in a process of its own is to do.
 type work struct {
-	Access   access
-	Password string
-	Plan     string // path of the plan file
-	Step     apply.StepName
-	// After is how long after the step began it dies.
-	After time.Duration
+	Access access
+	Kind   string // of the host
+	Plan   string // path of the plan file
+	Step   apply.StepName
 }
 
 // controller applies a plan and kills itself at a step.
@@ -47,7 +46,13 @@ func controller(text string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 2
 	}
-	d := w.Access.dialer(w.Password)
+	var h lab.Host
+	for _, h.Kind = range lab.Kinds() {
+		if h.Kind.Name == w.Kind {
+			break
+		}
+	}
+	d := w.Access.dialer(&h)
 	defer d.Close()
 	report, err := runPlan(context.Background(), d, p, apply.RunOptions{Events: func(e apply.Event) {
 		if e.Kind == apply.ApplyProgressed && e.Step == w.Step {
@@ -82,9 +87,13 @@ func (t *trial) all(ctx context.Context) (outcome, state string, err error) {
 	if t.old, err = t.host.ReadFile(mainFile); err != nil {
 		return "", "", err
 	}
-	d := t.access.dialer(t.host.Kind.Password)
+	d := t.access.dialer(t.host)
 	defer d.Close()
-	p, _, err := planFor(ctx, d, target(t.access, t.host, interval("45")))
+	wanted := target(t.access, t.host, interval("45"))
+	if t.fault.timeout != 0 {
+		wanted.Verify.ConfirmTimeout = t.fault.timeout
+	}
+	p, _, err := planFor(ctx, d, wanted)
 	if err != nil {
 		return "", "", fmt.Errorf("plan: %w", err)
 	}
@@ -95,6 +104,7 @@ func (t *trial) all(ctx context.Context) (outcome, state string, err error) {
 		return "", "", err
 	}
 	report, err := t.control(ctx, p)
+	t.healing.Wait()
 	if err != nil {
 		return "", "", err
 	}
@@ -129,7 +139,7 @@ func (t *trial) control(ctx context.Context, p *plan.Plan) (apply.HostReport, er
 	if t.fault.kill {
 		return apply.HostReport{Outcome: "killed"}, t.kill(ctx, p)
 	}
-	d := t.access.dialer(t.host.Kind.Password)
+	d := t.access.dialer(t.host)
 	defer d.Close()
 	opts := apply.RunOptions{Events: func(e apply.Event) {
 		if e.Kind == apply.ApplyProgressed && e.Step == t.step && t.struck.CompareAndSwap(false, true) {
@@ -151,11 +161,14 @@ func (t *trial) hit(ctx context.Context, p *plan.Plan) error {
 	switch {
 	case t.fault.strike != nil:
 		return t.fault.strike(ctx, t.host)
+	case t.fault.late:
+		t.healing.Go(func() { t.hitErr = errors.Join(t.settled(ctx), t.host.Heal()) })
+		return t.host.Partition()
 	case t.fault.foreign != "":
 		_, err := t.host.Exec(ctx, "sh", "-c", `printf %s "$1" >> `+mainFile, "sh", t.fault.foreign)
 		return err
 	case t.fault.second:
-		d := t.access.dialer(t.host.Kind.Password)
+		d := t.access.dialer(t.host)
 		defer d.Close()
 		report, err := runPlan(ctx, d, p, apply.RunOptions{})
 		t.other = &report
@@ -180,7 +193,7 @@ func (t *trial) kill(ctx context.Context, p *plan.Plan) error {
 	if err := errors.Join(err, file.Close()); err != nil {
 		return err
 	}
-	text, err := json.Marshal(work{Access: t.access, Password: t.host.Kind.Password, Plan: path, Step: t.step})
+	text, err := json.Marshal(work{Access: t.access, Kind: t.host.Kind.Name, Plan: path, Step: t.step})
 	if err != nil {
 		return err
 	}
@@ -196,7 +209,7 @@ func (t *trial) kill(ctx context.Context, p *plan.Plan) error {
 // judge waits until the host is settled and sees whether it is whole, in one
 // of the two states, reachable, clean, and as the controller said.
 func (t *trial) judge(ctx context.Context, report apply.HostReport) (state string, err error) {
-	if err := nothingLeft(ctx, t.host, confirmTimeout+40*time.Second); err != nil {
+	if err := t.settled(ctx); err != nil {
 		return "", err
 	}
 	if err := t.host.Heal(); err != nil {
@@ -225,8 +238,16 @@ func (t *trial) judge(ctx context.Context, report apply.HostReport) (state strin
 	return state, t.whole(ctx, state)
 }
 
+// settled waits until the watchdog has ended what the controller left.
+func (t *trial) settled(ctx context.Context) error {
+	return nothingLeft(ctx, t.host, confirmTimeout+40*time.Second)
+}
+
 // truth compares what was told with what is.
 func (t *trial) truth(state string, report apply.HostReport) error {
+	if t.fault.want != "" && report.Outcome != t.fault.want {
+		return fmt.Errorf("got %s, want %s", report.Outcome, t.fault.want)
+	}
 	want := "old"
 	switch report.Outcome {
 	case "killed":
@@ -259,7 +280,7 @@ func (t *trial) whole(ctx context.Context, state string) error {
 	if err := t.host.Ready(); err != nil {
 		return err
 	}
-	d := t.access.dialer(t.host.Kind.Password)
+	d := t.access.dialer(t.host)
 	defer d.Close()
 	p, seen, err := planFor(ctx, d, target(t.access, t.host, interval("45")))
 	if err != nil {
