@@ -54,5 +54,7 @@
 //
 // The rules are those of servconf.c, readconf.c, misc.c and match.c of
 // portable OpenSSH 7.4 to 10.6, each of which was read and most of which were
-// run; the differences between releases are branches on schema.Release.
+// run; the differences between releases are branches on schema.Release. The
+// zero Release is read as the oldest: a caller that does not know the release
+// has to choose one.
 package sshconf

@@ -107,6 +107,14 @@ func TestExplainServer(t *testing.T) {
 			r, _ := answer(c.files, func(tree *Tree) *Result {
 				return ResolveServer(tree, ServerQuery{Release: recorded, Main: "/main", Login: c.login, Options: c.options})
 			})
+			for _, p := range r.Undecided {
+				if b := r.BlocksIn(p.File); len(b) == 0 || !strings.Contains(c.name, "unknown groups") {
+					t.Errorf("got %v undecided", p)
+				}
+			}
+			if c.name == "unknown groups that do not matter" && len(r.Undecided) != 1 {
+				t.Errorf("got %v undecided, want the block at line 3 alone: bob's is out", r.Undecided)
+			}
 			if diff := cmp.Diff(c.want, explain(r, c.keyword)); diff != "" {
 				t.Errorf("%v %v (-want +got):\n%s", r.Errors, r.Wants, diff)
 			}

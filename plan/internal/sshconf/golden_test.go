@@ -60,7 +60,12 @@ func render(r *Result) string {
 // under is a disk of the files below a folder.
 type under string
 
-func (u under) node(path string) Node      { return folder{}.node(string(u) + path) }
+func (u under) node(path string) Node {
+	n := folder{}.node(string(u) + path)
+	n.Foreign = false // the mode of a checkout means nothing
+	return n
+}
+
 func (u under) names(path string) []string { return folder{}.names(string(u) + path) }
 
 // TestGolden resolves whole systems as distributions ship them.

@@ -35,16 +35,31 @@ func (s *serverRun) match(l *logicalLine, f *frame) {
 // the syntax only.
 func (s *serverRun) evaluate(list []Criterion, asked bool, at Place) Standing {
 	standing := In
+	var doubts []string
 	for _, c := range list {
-		standing = min(standing, s.criterion(c, asked, at))
+		one := s.criterion(c, asked, at)
 		if s.stop {
 			return Out
 		}
+		if one == Maybe {
+			doubts = append(doubts, doubtOf(c))
+		}
+		standing = min(standing, one)
 	}
 	if standing == Maybe {
-		s.undecided(at, "Match Group: the groups of the user are not known")
+		for _, text := range doubts {
+			s.undecided(at, text)
+		}
 	}
 	return standing
+}
+
+// doubtOf says why a criterion cannot be decided.
+func doubtOf(c Criterion) string {
+	if c.Name == "group" {
+		return "Match Group: the groups of the user are not known"
+	}
+	return "Match LocalPort: the name " + c.Argument + " is looked up in the services of the host"
 }
 
 func (s *serverRun) criterion(c Criterion, asked bool, at Place) Standing {
@@ -95,7 +110,10 @@ func (s *serverRun) criterion(c Criterion, asked bool, at Place) Standing {
 			s.fatal(at, 255, "Match LocalPort needs lport in the connection test specification (-C)")
 			return Out
 		}
-		n, _, _ := port(c.Argument)
+		n, _, known := port(c.Argument)
+		if !known {
+			return Maybe
+		}
 		return standingOf(int(n) == login.LocalPort)
 	case "rdomain":
 		if !asked || !login.has(GivenRDomain, login.RDomain) {
