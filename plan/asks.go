@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"path"
 	"slices"
 
 	"github.com/sshform/sshform/plan/internal/sshconf"
@@ -37,20 +38,21 @@ func Asks(targets []schema.Target, o *Observed) Asking {
 // wants returns what the resolver misses for any login of interest, and the
 // drop-ins that targets name.
 func (s *scene) wants() []sshconf.Want {
-	wants := s.now(s.everybody()).Wants
+	wants := s.before(s.everybody()).Wants
 	if len(wants) > 0 {
 		return wants
 	}
-	for _, login := range s.witnesses() {
-		wants = append(wants, s.now(login).Wants...)
+	for _, login := range s.judges() {
+		wants = append(wants, s.before(login).Wants...)
 	}
 	for _, t := range s.targets {
 		if t.File.DropIn == "" {
 			continue
 		}
-		if name, err := s.dropInPath(t); err == nil {
-			if _, known := s.o.Files[name]; !known {
-				wants = append(wants, sshconf.Want{Path: name})
+		if name, err := s.dropInPath(t); err == nil && !s.known(name) {
+			wants = append(wants, sshconf.Want{Path: name})
+			if _, listed := s.o.Folders[path.Dir(name)]; !listed {
+				wants = append(wants, sshconf.Want{Path: path.Dir(name), Folder: true})
 			}
 		}
 	}
@@ -61,7 +63,7 @@ func (s *scene) wants() []sshconf.Want {
 // missing.
 func (s *scene) unasked() []Login {
 	var logins []Login
-	for _, login := range append([]Login{s.everybody()}, s.witnesses()...) {
+	for _, login := range s.judges() {
 		if _, answered := s.o.Answers[login]; !answered && login.Group == "" {
 			logins = append(logins, login)
 		}

@@ -19,12 +19,22 @@ func (s *scene) decide() ([]Change, schema.Diagnostics) {
 	}
 	diags := s.disagreements()
 	changes := s.noChanges()
+	wants, refused := s.wanted()
+	diags = append(diags, refused...)
+	diags = append(diags, s.settle(wants)...)
 	for i, t := range s.targets {
-		diags = append(diags, s.settle(&changes[i], t)...)
+		diags = append(diags, s.overridden(&changes[i], t)...)
 	}
 	if diags.HasErrors() {
 		clear(s.drafts)
 		return s.noChanges(), diags
+	}
+	for _, w := range wants {
+		c := &changes[w.index]
+		c.Settings = append(c.Settings, Difference{Keyword: w.keyword, Reason: w.reason})
+		if w.reason != "" && w.file != "" {
+			c.File = w.file
+		}
 	}
 	for i, t := range s.targets {
 		s.complete(&changes[i], t)
@@ -60,8 +70,11 @@ func (s *scene) usable() schema.Diagnostics {
 	if l := s.o.Listener; s.reloads() && l.Path != "" && l.ConfigFile != "" && l.ConfigFile != s.main {
 		return refuse("The running sshd reads another file", fmt.Sprintf("The running sshd reads %s, and the block manages %s: nothing that is written there would ever count. Set file { path = %q }.", l.ConfigFile, s.main, l.ConfigFile), here)
 	}
-	r := s.before(s.everybody())
-	if f.State == Regular && !r.Valid() {
+	for _, login := range s.judges() {
+		r := s.before(login)
+		if f.State != Regular || r.Valid() {
+			continue
+		}
 		at, text := here, "it is refused"
 		if len(r.Errors) > 0 {
 			at, text = r.Errors[0].Place, r.Errors[0].Text
@@ -102,7 +115,7 @@ func (s *scene) disagreements() schema.Diagnostics {
 		detail := fmt.Sprintf(format, args...) + " sshform would not know what it changes, so this host is left alone. Please report this with the files."
 		diags = append(diags, s.refusal(s.targets[0], s.targets[0].Range, "sshform and OpenSSH disagree", detail))
 	}
-	for _, login := range append([]Login{s.everybody()}, s.witnesses()...) {
+	for _, login := range s.judges() {
 		answer, asked := s.o.Answers[login]
 		if !asked {
 			continue
@@ -113,7 +126,7 @@ func (s *scene) disagreements() schema.Diagnostics {
 			continue
 		}
 		r := s.before(login)
-		for _, d := range schema.Definitions(s.side) {
+		for _, d := range s.definitions {
 			e := r.Keyword(string(d.Keyword))
 			theirs, printed := answer.Values[d.Keyword.Lower()]
 			if !printed || !e.Decided() || len(e.Values) == 0 && len(e.From) == 0 {
@@ -160,50 +173,130 @@ func canonical(d schema.Definition, printed []string) schema.Argument {
 	return schema.Argument(text)
 }
 
-// settle brings one target's settings into the drafts.
-func (s *scene) settle(change *Change, t schema.Target) schema.Diagnostics {
+// wanted lists what all targets want, in the order in which it is settled:
+// lines to be removed before those to be written, and what is for everybody
+// before what is for some, who often get their value from it.
+func (s *scene) wanted() ([]*want, schema.Diagnostics) {
+	var wants []*want
+	var diags schema.Diagnostics
+	for i, t := range s.targets {
+		login, err := s.witness(t.Scope)
+		if err != nil {
+			diags = append(diags, s.refusal(t, t.Range, "Block that no login can be judged by",
+				fmt.Sprintf("sshform cannot tell whom the block is for: %s. Write criteria that some login can meet.", err)))
+			continue
+		}
+		if diag := s.dropInInTheWay(t); diag != nil {
+			diags = append(diags, *diag)
+			continue
+		}
+		add := func(setting schema.Setting, unset bool) {
+			w := &want{
+				index: i, target: t, keyword: setting.Keyword, argument: setting.Argument, subject: setting.Range,
+				definition: s.define(setting.Keyword), login: login, unset: unset,
+			}
+			if w.keyword == "ChannelTimeout" && w.argument == "none" && t.Scope.Match != "" {
+				w.argument = "*=0" // none inside Match ends every matching login
+			}
+			if diag := s.unsupported(*w); diag != nil {
+				diags = append(diags, *diag)
+				return
+			}
+			wants = append(wants, w)
+		}
+		for _, setting := range t.Settings {
+			add(setting, false)
+		}
+		for _, setting := range t.Unset {
+			add(setting, true)
+		}
+	}
+	class := func(w *want) int {
+		switch {
+		case w.unset:
+			return 0
+		case !narrow(w.target.Scope):
+			return 1
+		}
+		return 2
+	}
+	slices.SortStableFunc(wants, func(a, b *want) int { return class(a) - class(b) })
+	return wants, diags
+}
+
+// settle brings what is wanted into the drafts. What one target writes can
+// take away what another had without a line of its own, so that all is gone
+// through again until it holds.
+func (s *scene) settle(wants []*want) schema.Diagnostics {
+	const passes = 4
+	var diags schema.Diagnostics
+	for range passes {
+		moved := false
+		for _, w := range wants {
+			if w.failed || w.unset && w.settled {
+				continue
+			}
+			write := s.put
+			if w.unset {
+				write = s.take
+			}
+			reason, diag := write(w)
+			w.settled = true
+			if diag != nil {
+				w.failed = true
+				diags = append(diags, *diag)
+			}
+			if reason != "" {
+				w.reason, moved = cmp.Or(w.reason, reason), true
+			}
+		}
+		if !moved {
+			return diags
+		}
+	}
+	for _, w := range wants {
+		if !w.failed && !w.unset && !s.proves(s.tree, *w) {
+			diags = append(diags, *s.contradiction(*w, wants))
+		}
+	}
+	return diags
+}
+
+// contradiction names two wants of which only one can hold: some login is in
+// the scope of both.
+func (s *scene) contradiction(w want, wants []*want) *schema.Diagnostic {
+	other := "another block"
+	for _, o := range wants {
+		if o.keyword == w.keyword && o.index != w.index && !o.unset {
+			other = o.address()
+		}
+	}
+	diag := s.refusal(w.target, w.subject, "Settings contradict each other", fmt.Sprintf(
+		"%s (%s) = %s cannot hold together with what %s declares: a login that stands for this block is also in the scope of that one, and OpenSSH uses only one value. Make the criteria of the two exclude each other.",
+		w.keyword.HCL(), w.keyword, w.argument, other))
+	return &diag
+}
+
+// overridden notes on a change who keeps another value, and what could not be
+// checked. It refuses where the target says so.
+func (s *scene) overridden(change *Change, t schema.Target) schema.Diagnostics {
 	login, err := s.witness(t.Scope)
 	if err != nil {
-		return schema.Diagnostics{s.refusal(t, t.Range, "Block that no login can be judged by",
-			fmt.Sprintf("sshform cannot tell whom the block is for: %s. Write criteria that some login can meet.", err))}
-	}
-	if diag := s.dropInInTheWay(t); diag != nil {
-		return schema.Diagnostics{*diag}
+		return nil // wanted has said so
 	}
 	var diags schema.Diagnostics
-	settle := func(setting schema.Setting, write func(want, schema.Range) (string, *schema.Diagnostic)) {
-		d, _ := schema.Define(s.side, string(setting.Keyword))
-		w := want{target: t, keyword: setting.Keyword, argument: setting.Argument, definition: d, login: login}
-		reason, diag := "", s.unsupported(w, setting.Range)
-		if diag == nil {
-			reason, diag = write(w, setting.Range)
-		}
-		if diag != nil {
-			diags = append(diags, *diag)
-			return
-		}
-		change.Settings = append(change.Settings, Difference{Keyword: setting.Keyword, Reason: reason})
-	}
 	for _, setting := range t.Settings {
-		if setting.Keyword == "ChannelTimeout" && setting.Argument == "none" && t.Scope.Match != "" {
-			setting.Argument = "*=0" // none inside Match ends every matching login
-		}
-		settle(setting, s.put)
-		overrides, refused := s.overrides(t, setting, login)
-		change.Notes = append(change.Notes, overrides...)
+		notes, refused := s.overrides(t, setting, login)
+		change.Notes = append(change.Notes, notes...)
 		diags = append(diags, refused...)
 	}
-	for _, setting := range t.Unset {
-		settle(setting, s.take)
-	}
-	slices.SortFunc(change.Settings, func(a, b Difference) int { return s.rank(a.Keyword) - s.rank(b.Keyword) })
 	change.Notes = append(change.Notes, s.doubts(login)...)
 	return diags
 }
 
 // rank is a keyword's place in the table.
 func (s *scene) rank(keyword schema.Keyword) int {
-	return slices.IndexFunc(schema.Definitions(s.side), func(d schema.Definition) bool { return d.Keyword == keyword })
+	return slices.IndexFunc(s.definitions, func(d schema.Definition) bool { return d.Keyword == keyword })
 }
 
 // doubts are what could not be checked against the host's own program.
@@ -238,11 +331,11 @@ func (s *scene) doubts(login Login) []string {
 
 // unsupported refuses a keyword that the host's release does not know or does
 // not honour where it is asked for.
-func (s *scene) unsupported(w want, subject schema.Range) *schema.Diagnostic {
+func (s *scene) unsupported(w want) *schema.Diagnostic {
 	d, r := w.definition, s.o.Release
 	name := fmt.Sprintf("%s (%s)", d.Keyword.HCL(), d.Keyword)
 	refuse := func(summary, format string, args ...any) *schema.Diagnostic {
-		diag := s.refusal(w.target, subject, summary, fmt.Sprintf(format, args...))
+		diag := s.refusal(w.target, w.subject, summary, fmt.Sprintf(format, args...))
 		return &diag
 	}
 	inMatch := s.side == schema.Server && w.target.Scope.Match != ""
@@ -269,7 +362,7 @@ func (s *scene) dropInInTheWay(t schema.Target) *schema.Diagnostic {
 		diag := s.refusal(t, t.Range, "Drop-in would not be read", err.Error()+". Add the Include line, choose a name that it takes, or leave drop_in out to write to the main file.")
 		return &diag
 	}
-	f := s.o.Files[name]
+	f := s.observed(name)
 	first, _, _ := strings.Cut(string(f.Bytes), "\n")
 	switch {
 	case f.State == Missing, f.State == Regular && strings.TrimRight(first, "\r") == DropInMark:
@@ -284,25 +377,28 @@ func (s *scene) dropInInTheWay(t schema.Target) *schema.Diagnostic {
 
 // put writes one setting at the first spot that proves itself. The reason is
 // empty if the value is in force already, whoever set it.
-func (s *scene) put(w want, subject schema.Range) (string, *schema.Diagnostic) {
-	if s.proves(s.tree, w) {
+func (s *scene) put(w *want) (string, *schema.Diagnostic) {
+	if s.proves(s.tree, *w) {
 		return "", nil
 	}
-	for _, p := range s.spots(w) {
+	for _, p := range s.spots(*w) {
 		d := s.draft(p.file, s.role(p.file)).clone()
-		p.write(d)
-		tree := s.tree.With(p.file, d.bytes())
-		if s.proves(tree, w) {
+		if !p.write(d) {
+			continue
+		}
+		tree := s.edited(p.file, d.bytes())
+		if results, proved := s.proof(tree, *w); proved {
 			s.drafts[p.file] = d
-			s.change(tree)
+			s.tree, s.current = tree, results
+			w.file = p.file
 			return p.reason, nil
 		}
 	}
-	return "", s.inTheWay(w, subject)
+	return "", s.inTheWay(*w)
 }
 
 // inTheWay names the line because of which no place is left.
-func (s *scene) inTheWay(w want, subject schema.Range) *schema.Diagnostic {
+func (s *scene) inTheWay(w want) *schema.Diagnostic {
 	e := s.now(w.login).Keyword(string(w.keyword))
 	line, advice := "no place counts", "Write the setting by hand, or report this with the files."
 	if len(e.From) > 0 {
@@ -312,7 +408,7 @@ func (s *scene) inTheWay(w want, subject schema.Range) *schema.Diagnostic {
 			advice = "Change or remove that line, choose a name that sorts before that file, or leave drop_in out."
 		}
 	}
-	diag := s.refusal(w.target, subject, "No place where the setting would count",
+	diag := s.refusal(w.target, w.subject, "No place where the setting would count",
 		fmt.Sprintf("%s (%s) = %s cannot be brought into force without touching what sshform does not own: %s. %s", w.keyword.HCL(), w.keyword, w.argument, line, advice))
 	return &diag
 }
@@ -323,10 +419,10 @@ func (s *scene) overrides(t schema.Target, setting schema.Setting, login Login) 
 	if narrow(t.Scope) {
 		return nil, nil
 	}
-	definition, _ := schema.Define(s.side, string(setting.Keyword))
+	definition := s.define(setting.Keyword)
 	for _, d := range s.now(login).Of(string(setting.Keyword)) {
 		value := canonical(definition, []string{d.Value})
-		if catchAll(d.Block) || value == setting.Argument || d.Why == sshconf.Later {
+		if catchAll(d.Block) || value == setting.Argument || d.Why == sshconf.Later || s.declared(d) {
 			continue
 		}
 		block := strings.TrimSpace(d.Block.Keyword + " " + d.Block.Text)
@@ -339,14 +435,23 @@ func (s *scene) overrides(t schema.Target, setting schema.Setting, login Login) 
 	return notes, diags
 }
 
+// declared reports whether a directive is another target's doing.
+func (s *scene) declared(d sshconf.Directive) bool {
+	return slices.ContainsFunc(s.targets, func(t schema.Target) bool {
+		return narrow(t.Scope) && s.sameScope(d.Block, t.Scope) &&
+			slices.ContainsFunc(t.Settings, func(setting schema.Setting) bool { return string(setting.Keyword) == d.Keyword })
+	})
+}
+
 // complete fills in what a target's change did, from the finished tree.
 func (s *scene) complete(c *Change, t schema.Target) {
-	login, _ := s.witness(t.Scope) // settle has seen to its error
+	login, _ := s.witness(t.Scope) // wanted has seen to its error
+	slices.SortFunc(c.Settings, func(a, b Difference) int { return s.rank(a.Keyword) - s.rank(b.Keyword) })
 	before, after := s.before(login), s.now(login)
 	expect := Expectation{Login: login, Values: map[schema.Keyword]schema.Argument{}}
 	for i := range c.Settings {
 		d := &c.Settings[i]
-		definition, _ := schema.Define(s.side, string(d.Keyword))
+		definition := s.define(d.Keyword)
 		was, is := before.Keyword(string(d.Keyword)), after.Keyword(string(d.Keyword))
 		d.Before, d.BeforeSource, d.BeforeDefault = canonical(definition, was.Values), sourceOf(was), len(was.From) == 0
 		d.After, d.AfterSource, d.AfterDefault = canonical(definition, is.Values), sourceOf(is), len(is.From) == 0
@@ -356,26 +461,21 @@ func (s *scene) complete(c *Change, t schema.Target) {
 		}
 	}
 	c.Expect = []Expectation{expect}
-	c.File = s.editedFile(t)
+	if c.Action != Update && t.File.DropIn != "" {
+		if name, err := s.dropInPath(t); err == nil {
+			c.File = name
+		}
+	}
 	if c.Action == Update {
 		switch {
 		case s.gone[c.File]:
 			c.Action = Remove
-		case s.o.Files[c.File].State == Missing:
+		case s.observed(c.File).State == Missing:
 			c.Action = Create
 		}
 	}
 	slices.Sort(c.Notes)
 	c.Notes = slices.Compact(c.Notes)
-}
-
-func (s *scene) editedFile(t schema.Target) string {
-	if t.File.DropIn != "" {
-		if name, err := s.dropInPath(t); err == nil {
-			return name
-		}
-	}
-	return s.main
 }
 
 func sourceOf(e sshconf.Effective) Source {

@@ -15,16 +15,24 @@ import (
 type spot struct {
 	file   string
 	reason string // for the plan: where, and why there
-	write  func(d *draft)
+	// write reports whether the line can be written there.
+	write func(d *draft) bool
 }
 
 // A want is one setting of one target on its way into a file.
 type want struct {
+	index      int // of the target
 	target     schema.Target
 	keyword    schema.Keyword
 	argument   schema.Argument // as written
+	subject    schema.Range
 	definition schema.Definition
 	login      Login // the witness: for whom the value must be in force
+	unset      bool
+
+	// settled and failed say how far it came; reason and file what was done.
+	settled, failed bool
+	reason, file    string
 }
 
 func (w want) address() string { return w.target.Address.String() }
@@ -40,12 +48,12 @@ func (s *scene) spots(w want) []spot {
 		return s.dropInSpots(w)
 	}
 	if narrow(w.target.Scope) {
-		return s.blockSpots(w, s.main)
+		return append(s.blockSpots(w, s.main), s.firstDropInSpot(w)...)
 	}
 	r := s.now(w.login)
 	var spots []spot
 	for _, from := range r.Keyword(string(w.keyword)).From {
-		if from.File == s.main && s.forEverybody(r, from) {
+		if s.owned(from.File) && s.forEverybody(r, from) {
 			spots = append(spots, s.replaceSpot(w, from))
 		} else if include, found := s.includeInMain(r, from.File); found {
 			spots = append(spots, s.aboveSpot(w, include, from))
@@ -92,13 +100,20 @@ func (s *scene) includeInMain(r *sshconf.Result, file string) (sshconf.Inclusion
 }
 
 func (s *scene) replaceSpot(w want, at sshconf.Place) spot {
-	return spot{
-		file: at.File, reason: fmt.Sprintf("line %d", s.oldLine(at)),
-		write: func(d *draft) {
-			line := d.parse().Line(at.Line)
-			d.replace(at.Line, withArgument(line, string(w.argument)), w.address())
-		},
+	reason := fmt.Sprintf("line %d", s.oldLine(at))
+	if at.File != s.main {
+		reason = fmt.Sprintf("line %d of %s", s.oldLine(at), path.Base(at.File))
 	}
+	return spot{file: at.File, reason: reason, write: func(d *draft) bool {
+		before := d.lines[at.Line-1].text
+		after := withArgument(d.parse().Line(at.Line), string(w.argument))
+		edit := Edit{Op: Replace, Line: at.Line, Old: before, New: after, Address: w.address()}
+		if verifyEdit(edit, s.side) != nil {
+			return false // OpenSSH and people would not agree about what the line says
+		}
+		d.replace(at.Line, after, w.address())
+		return true
+	}}
 }
 
 // withArgument returns the line with another argument: indentation, spelling
@@ -112,9 +127,10 @@ func (s *scene) aboveSpot(w want, include sshconf.Inclusion, from sshconf.Place)
 	return spot{
 		file:   s.main,
 		reason: fmt.Sprintf("above Include at line %d, overrules %s:%d", s.oldLine(include.Place), s.short(from.File), from.Line),
-		write: func(d *draft) {
-			indent := d.parse().Line(include.Line).Indent()
+		write: func(d *draft) bool {
+			indent := plainIndent(d.parse().Line(include.Line))
 			d.insert(include.Line, indent+w.line()+d.newline(), w.address())
+			return true
 		},
 	}
 }
@@ -125,11 +141,8 @@ func (s *scene) globalSpots(w want) []spot {
 	file := s.file(s.main)
 	first := firstBlock(file)
 	var spots []spot
-	for _, line := range file.Lines()[:first-1] {
-		if commentedDefault(line, w.keyword) {
-			text := strings.TrimSpace(string(line.Text))
-			spots = append(spots, s.insertSpot(w, line.Number+1, fmt.Sprintf("below line %d: %s", s.oldLine(sshconf.Place{File: s.main, Line: line.Number}), text)))
-		}
+	for _, n := range commentedDefaults(file, w.keyword, 1, first-1) {
+		spots = append(spots, s.belowSpot(w, s.main, n, ""))
 	}
 	if first > file.Len() {
 		spots = append(spots, s.insertSpot(w, first, "at the end"))
@@ -142,9 +155,22 @@ func (s *scene) globalSpots(w want) []spot {
 }
 
 func (s *scene) insertSpot(w want, line int, reason string) spot {
-	return spot{file: s.main, reason: reason, write: func(d *draft) {
+	return spot{file: s.main, reason: reason, write: func(d *draft) bool {
 		d.insert(line, w.line()+d.newline(), w.address())
+		return true
 	}}
+}
+
+// belowSpot writes below the commented default.
+func (s *scene) belowSpot(w want, name string, line int, indent string) spot {
+	text := strings.TrimSpace(string(s.file(name).Line(line).Text))
+	return spot{
+		file: name, reason: fmt.Sprintf("below line %d: %s", s.oldLine(sshconf.Place{File: name, Line: line}), text),
+		write: func(d *draft) bool {
+			d.insert(line+1, indent+w.line()+d.newline(), w.address())
+			return true
+		},
+	}
 }
 
 // firstBlock returns the number of the first Match or Host line, one more
@@ -179,16 +205,28 @@ func aboveBlank(file *sshconf.File, line int) int {
 	return line
 }
 
-// commentedDefault reports whether a line is the keyword's default as
-// distributions show it: "#ClientAliveInterval 0".
-func commentedDefault(line sshconf.Line, keyword schema.Keyword) bool {
-	text := strings.TrimSpace(string(line.Text))
-	rest, commented := strings.CutPrefix(text, "#")
-	if !commented {
-		return false
+// commentedDefaults finds the lines between two, both included, that show the
+// keyword's default as distributions do: "#ClientAliveInterval 0".
+func commentedDefaults(file *sshconf.File, keyword schema.Keyword, from, to int) []int {
+	var found []int
+	for n := from; n <= min(to, file.Len()); n++ {
+		rest, commented := strings.CutPrefix(strings.TrimSpace(string(file.Line(n).Text)), "#")
+		if !commented {
+			continue
+		}
+		if words := strings.Fields(rest); len(words) == 2 && strings.EqualFold(words[0], string(keyword)) {
+			found = append(found, n)
+		}
 	}
-	words := strings.Fields(rest)
-	return len(words) == 2 && strings.EqualFold(words[0], string(keyword))
+	return found
+}
+
+// plainIndent is a line's indentation if it is nothing but blanks and tabs.
+func plainIndent(line sshconf.Line) string {
+	if indent := line.Indent(); strings.Trim(indent, " \t") == "" {
+		return indent
+	}
+	return ""
 }
 
 // defaultBlockSpots are places for a client's default: in the last block for
@@ -198,7 +236,7 @@ func (s *scene) defaultBlockSpots(w want, r *sshconf.Result) []spot {
 	var spots []spot
 	for _, block := range slices.Backward(r.Blocks) {
 		if block.File == s.main && block.Standing == sshconf.In && catchAll(block) {
-			spots = append(spots, s.inBlockSpot(w, block))
+			spots = append(spots, s.inBlockSpots(w, block)...)
 		}
 	}
 	return append(spots, s.newBlockSpot(w, s.main, 0, "Host *"), s.insertSpot(w, 1, "at the top"))
@@ -210,16 +248,18 @@ func (s *scene) blockSpots(w want, file string) []spot {
 	r := s.now(w.login)
 	var spots []spot
 	for _, block := range r.Blocks {
-		if block.File != file || !s.sameScope(block, w.target.Scope) {
+		if !s.owned(block.File) || !s.sameScope(block, w.target.Scope) {
 			continue
 		}
-		for _, d := range r.Of(string(w.keyword)) {
-			if d.Block == block && d.File == file {
+		for _, d := range r.In(block, string(w.keyword)) {
+			if d.File == block.File {
 				spots = append(spots, s.replaceSpot(w, d.Place))
 				break
 			}
 		}
-		spots = append(spots, s.inBlockSpot(w, block))
+		if block.File == file {
+			spots = append(spots, s.inBlockSpots(w, block)...)
+		}
 	}
 	header := "Match " + w.target.Scope.Match
 	if s.side == schema.Client {
@@ -231,12 +271,38 @@ func (s *scene) blockSpots(w want, file string) []spot {
 		}
 	}
 	spots = append(spots, s.newBlockSpot(w, file, 0, header))
-	if s.side == schema.Client {
-		if first := firstBlock(s.file(file)); first <= s.file(file).Len() {
-			spots = append(spots, s.newBlockSpot(w, file, first, header))
+	if s.side == schema.Server {
+		return s.betterEndFirst(spots, r, w)
+	}
+	if first := firstBlock(s.file(file)); first <= s.file(file).Len() {
+		spots = append(spots, s.newBlockSpot(w, file, first, header))
+	}
+	return append(spots, s.aboveGlobalSpot(w, header)...)
+}
+
+// aboveGlobalSpot writes a block above the line that gives everybody the
+// value, and goes on for everybody behind it: ssh obeys the first line.
+func (s *scene) aboveGlobalSpot(w want, header string) []spot {
+	first := 0
+	for _, line := range s.file(s.main).Lines() {
+		if !line.Keyword.Empty() {
+			first = line.Number
+			break
 		}
 	}
-	return s.betterEndFirst(spots, r, w)
+	if first == 0 {
+		return nil
+	}
+	at := aboveComments(s.file(s.main), first)
+	reason := fmt.Sprintf("%s above line %d, which is for everybody", newBlock, s.oldLine(sshconf.Place{File: s.main, Line: first}))
+	return []spot{{file: s.main, reason: reason, write: func(d *draft) bool {
+		newline := d.newline()
+		lines := []string{header + newline, "    " + w.line() + newline, newline, "Host *" + newline}
+		for i, text := range lines {
+			d.insert(at+i, text, w.address())
+		}
+		return true
+	}}}
 }
 
 // betterEndFirst prefers the end of the file for a new block when no block
@@ -245,7 +311,7 @@ func (s *scene) betterEndFirst(spots []spot, r *sshconf.Result, w want) []spot {
 	taken := slices.ContainsFunc(r.Of(string(w.keyword)), func(d sshconf.Directive) bool {
 		return d.Block != nil && d.Block.Standing != sshconf.Out
 	})
-	if taken || s.side == schema.Client {
+	if taken {
 		return spots
 	}
 	end := slices.IndexFunc(spots, func(p spot) bool { return p.reason == endOfFile })
@@ -275,20 +341,32 @@ func (s *scene) sameScope(b *sshconf.Block, scope schema.Scope) bool {
 	return complaint == "" && b.Keyword == "Match" && b.SameCriteria(criteria)
 }
 
-// inBlockSpot writes behind the last directive of a block, indented like it.
-func (s *scene) inBlockSpot(w want, block *sshconf.Block) spot {
+// inBlockSpots are places in a block: below its commented default, behind its
+// last directive, or at its head, indented like its other lines.
+func (s *scene) inBlockSpots(w want, block *sshconf.Block) []spot {
 	file := s.file(block.File)
 	last, indent := block.Line, "    "
 	for n := block.Line + 1; n <= min(block.Last, file.Len()); n++ {
 		if line := file.Line(n); !line.Keyword.Empty() {
-			last, indent = n, line.Indent()
+			last, indent = n, plainIndent(line)
 		}
 	}
-	name := block.Keyword + " " + block.Text
-	return spot{
-		file: block.File, reason: fmt.Sprintf("in %s at line %d", name, s.oldLine(block.Place)),
-		write: func(d *draft) { d.insert(last+1, indent+w.line()+d.newline(), w.address()) },
+	var spots []spot
+	for _, n := range commentedDefaults(file, w.keyword, block.Line+1, block.Last) {
+		spots = append(spots, s.belowSpot(w, block.File, n, indent))
 	}
+	name := strings.TrimSpace(block.Keyword + " " + block.Text)
+	after := func(line int, reason string) spot {
+		return spot{file: block.File, reason: fmt.Sprintf(reason, name, s.oldLine(block.Place)), write: func(d *draft) bool {
+			d.insert(line+1, indent+w.line()+d.newline(), w.address())
+			return true
+		}}
+	}
+	spots = append(spots, after(last, "in %s at line %d"))
+	if last > block.Line {
+		spots = append(spots, after(block.Line, "at the head of %s at line %d"))
+	}
+	return spots
 }
 
 // newBlockSpot writes a block of its own before a line, or at the end (0).
@@ -297,7 +375,7 @@ func (s *scene) newBlockSpot(w want, file string, before int, header string) spo
 	if before > 0 {
 		reason = fmt.Sprintf("%s before line %d", newBlock, s.oldLine(sshconf.Place{File: file, Line: before}))
 	}
-	return spot{file: file, reason: reason, write: func(d *draft) {
+	return spot{file: file, reason: reason, write: func(d *draft) bool {
 		at := len(d.lines) + 1
 		if before > 0 {
 			at = aboveComments(d.parse(), before)
@@ -314,6 +392,7 @@ func (s *scene) newBlockSpot(w want, file string, before int, header string) spo
 		for i, text := range lines {
 			d.insert(at+i, text, w.address())
 		}
+		return true
 	}}
 }
 
@@ -324,15 +403,7 @@ func (s *scene) dropInSpots(w want) []spot {
 		return nil
 	}
 	if s.tree.File(name) == nil {
-		return []spot{{file: name, reason: "in a new " + path.Base(name), write: func(d *draft) {
-			lines := []string{DropInMark, w.line()}
-			if narrow(w.target.Scope) {
-				lines = []string{DropInMark, "Match " + w.target.Scope.Match, "    " + w.line()}
-			}
-			for i, text := range lines {
-				d.insert(i+1, text+"\n", w.address())
-			}
-		}}}
+		return []spot{s.newFileSpot(w, name, "in a new "+path.Base(name))}
 	}
 	if narrow(w.target.Scope) {
 		return s.blockSpots(w, name)
@@ -344,28 +415,82 @@ func (s *scene) dropInSpots(w want) []spot {
 			return []spot{s.replaceSpot(w, sshconf.Place{File: name, Line: line.Number})}
 		}
 	}
-	return []spot{{file: name, reason: "in " + path.Base(name), write: func(d *draft) {
+	return []spot{{file: name, reason: "in " + path.Base(name), write: func(d *draft) bool {
 		d.insert(first, w.line()+d.newline(), w.address())
+		return true
 	}}}
 }
 
-// dropInPath returns where a target's drop-in lies: in a folder of which the
-// main file includes every file that is named like it.
-func (s *scene) dropInPath(t schema.Target) (string, error) {
-	for _, line := range s.file(s.main).Lines() {
+// newFileSpot writes a file of our own that is not there yet.
+func (s *scene) newFileSpot(w want, name, reason string) spot {
+	return spot{file: name, reason: reason, write: func(d *draft) bool {
+		lines := []string{DropInMark, w.line()}
+		if narrow(w.target.Scope) {
+			lines = []string{DropInMark, "Match " + w.target.Scope.Match, "    " + w.line()}
+		}
+		for i, text := range lines {
+			d.insert(i+1, text+"\n", w.address())
+		}
+		return true
+	}}
+}
+
+// FirstDropIn is the file of our own in which a Match block goes when an
+// included file wins over the main one and the block names no drop_in: a name
+// that sorts before all that distributions and cloud-init use.
+const FirstDropIn = "00-sshform.conf"
+
+// firstDropInSpot writes a Match block into a file of our own that is read
+// before the one that wins now.
+func (s *scene) firstDropInSpot(w want) []spot {
+	from := s.now(w.login).Keyword(string(w.keyword)).From
+	if s.side == schema.Client || len(from) == 0 || s.owned(from[0].File) {
+		return nil
+	}
+	name, err := s.includedPath(FirstDropIn)
+	if err != nil || !s.known(name) || s.observed(name).State != Missing {
+		return nil
+	}
+	overruled := fmt.Sprintf(", overrules %s:%d", s.short(from[0].File), from[0].Line)
+	if s.tree.File(name) != nil {
+		spots := s.blockSpots(w, name)
+		for i := range spots {
+			spots[i].reason += " of " + FirstDropIn + overruled
+		}
+		return spots
+	}
+	return []spot{s.newFileSpot(w, name, "in a new "+FirstDropIn+overruled)}
+}
+
+// dropInPath returns where a target's drop-in lies.
+func (s *scene) dropInPath(t schema.Target) (string, error) { return s.includedPath(t.File.DropIn) }
+
+// includedPath returns where a file of a name would be read: in a folder of
+// which the global section of the main file includes every file named like it.
+func (s *scene) includedPath(base string) (string, error) {
+	missing := ""
+	file := s.file(s.main)
+	for _, line := range file.Lines()[:firstBlock(file)-1] {
 		if !line.Is("Include") {
 			continue
 		}
-		for _, pattern := range strings.Fields(strings.Trim(line.Value(), `"'`)) {
+		// Patterns of Include are quoted like those of Host.
+		patterns, _ := sshconf.ParsePatterns(s.dialect(), line.Value())
+		for _, pattern := range patterns {
 			if !path.IsAbs(pattern) {
 				pattern = path.Join("/etc/ssh", pattern)
 			}
-			if matched, err := path.Match(path.Base(pattern), t.File.DropIn); err == nil && matched && !strings.ContainsAny(path.Dir(pattern), "*?[") {
-				return path.Join(path.Dir(pattern), t.File.DropIn), nil
+			folder := path.Dir(pattern)
+			if matched, err := path.Match(path.Base(pattern), base); err != nil || !matched || strings.ContainsAny(folder, "*?[") {
+				continue
 			}
+			if f, listed := s.o.Folders[folder]; !listed || !f.Missing {
+				return path.Join(folder, base), nil
+			}
+			missing = fmt.Sprintf(" (the folder %s does not exist)", folder)
 		}
 	}
-	return "", fmt.Errorf("no Include line of %s would read a file called %s", s.main, t.File.DropIn)
+	return "", fmt.Errorf("no Include line in the global section of %s would read a file called %s%s", s.main, base, missing)
 }
 
 // oldLine returns the number that a line had before any edit, or the one it

@@ -9,16 +9,26 @@ import (
 	"github.com/sshform/sshform/schema"
 )
 
-// proves resolves an edited tree for everybody and for each block: the wanted
-// value must be in force in the target's scope, narrower blocks keep theirs,
-// and no other keyword may have another value.
+// proves reports whether a tree gives what is wanted; see proof.
 func (s *scene) proves(tree *sshconf.Tree, w want) bool {
+	_, proved := s.proof(tree, w)
+	return proved
+}
+
+// proof resolves an edited tree for everybody and for each block: the wanted
+// value must be in force in the target's scope, narrower blocks keep theirs,
+// and no other keyword may have another value. It returns what the tree says
+// to each login.
+func (s *scene) proof(tree *sshconf.Tree, w want) (results map[Login]*sshconf.Result, proved bool) {
 	wanted := canonical(w.definition, []string{string(w.argument)})
-	for _, login := range s.judges(w) {
-		before, after := s.now(login), s.now(login)
+	results = map[Login]*sshconf.Result{}
+	judge := func(login Login) bool {
+		before := s.now(login)
+		after := before
 		if tree != s.tree {
 			after = s.ask(tree, login)
 		}
+		results[login] = after
 		if !after.Valid() && s.o.Files[s.main].State == Regular {
 			return false
 		}
@@ -28,22 +38,17 @@ func (s *scene) proves(tree *sshconf.Tree, w want) bool {
 		if is != wanted && !(mayStay && is == canonical(w.definition, was.Values)) {
 			return false
 		}
-		if tree != s.tree && !sameBut(before, after, w.keyword) {
-			return false
+		return tree == s.tree || sameBut(before, after, w.keyword)
+	}
+	if !judge(w.login) {
+		return nil, false
+	}
+	for _, login := range s.judges() {
+		if login != w.login && !judge(login) {
+			return nil, false
 		}
 	}
-	return true
-}
-
-// judges are the logins that an edit is proved with, the target's own first.
-func (s *scene) judges(w want) []Login {
-	logins := []Login{w.login}
-	for _, l := range append([]Login{s.everybody()}, s.witnesses()...) {
-		if !slices.Contains(logins, l) {
-			logins = append(logins, l)
-		}
-	}
-	return logins
+	return results, true
 }
 
 // keepsItsOwn reports whether the value comes from a narrower block, which a
@@ -68,7 +73,10 @@ func sameBut(before, after *sshconf.Result, keywords ...schema.Keyword) bool {
 // write them: the declared values must be in force and every other keyword
 // unchanged. Anything else is a mistake in this package.
 func (s *scene) mustHold() {
-	tree := treeOf(s.o, s.side)
+	if len(s.drafts) == 0 {
+		return
+	}
+	tree := s.base
 	for name, d := range s.drafts {
 		text, err := Replay(s.o.Files[name].Bytes, d.edits())
 		switch {
@@ -77,17 +85,19 @@ func (s *scene) mustHold() {
 		case s.gone[name]:
 			tree = tree.Without(name)
 		case len(d.edits()) > 0:
-			tree = tree.With(name, text)
+			tree = s.withEverywhere(tree, name, text)
 		}
+	}
+	results := map[Login]*sshconf.Result{}
+	for _, login := range s.judges() {
+		results[login] = s.ask(tree, login)
 	}
 	var managed []schema.Keyword
 	for _, t := range s.targets {
 		login, _ := s.witness(t.Scope)
-		after := s.ask(tree, login)
 		for _, setting := range t.Settings {
 			managed = append(managed, setting.Keyword)
-			definition, _ := schema.Define(s.side, string(setting.Keyword))
-			is := canonical(definition, after.Keyword(string(setting.Keyword)).Values)
+			is := canonical(s.define(setting.Keyword), results[login].Keyword(string(setting.Keyword)).Values)
 			zero := setting.Argument == "none" && is == "*=0"
 			if is != setting.Argument && !zero {
 				panic(fmt.Sprintf("plan: after the edits %s is %q on %s, not %q as %s declares", setting.Keyword, is, s.o.Host, setting.Argument, t.Address))
@@ -97,8 +107,8 @@ func (s *scene) mustHold() {
 			managed = append(managed, setting.Keyword)
 		}
 	}
-	for _, login := range append([]Login{s.everybody()}, s.witnesses()...) {
-		if before, after := s.before(login), s.ask(tree, login); !sameBut(before, after, managed...) {
+	for _, login := range s.judges() {
+		if !sameBut(s.before(login), results[login], managed...) {
 			panic(fmt.Sprintf("plan: the edits on %s change more than they should%s", s.o.Host, login.forWhom()))
 		}
 	}

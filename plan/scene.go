@@ -15,8 +15,16 @@ import (
 // it one after the other.
 type scene struct {
 	group
-	o      *Observed
-	tree   *sshconf.Tree // with all edits so far
+	o    *Observed
+	base *sshconf.Tree // as observed
+	tree *sshconf.Tree // with all edits so far
+	// definitions are the keywords of the side.
+	definitions []schema.Definition
+	// everyone, whoever and standIns remember logins once they are found.
+	everyone  Login
+	standIns  []Login
+	witnessed map[schema.Scope]standIn
+
 	drafts map[string]*draft
 	roles  map[string]Role
 	gone   map[string]bool // files of our own that are to be removed
@@ -25,12 +33,31 @@ type scene struct {
 	resolved, current map[Login]*sshconf.Result
 }
 
+// A standIn is the witness of a scope, or why there is none.
+type standIn struct {
+	login Login
+	err   error
+}
+
 func newScene(g group, o *Observed) *scene {
+	base := treeOf(o, g.side)
 	return &scene{
-		group: g, o: o, tree: treeOf(o, g.side), drafts: map[string]*draft{},
+		group: g, o: o, base: base, tree: base, drafts: map[string]*draft{},
+		definitions: schema.Definitions(g.side), witnessed: map[schema.Scope]standIn{},
 		roles: map[string]Role{}, gone: map[string]bool{},
 		resolved: map[Login]*sshconf.Result{}, current: map[Login]*sshconf.Result{},
 	}
+}
+
+// define returns a keyword's definition; the zero one for a keyword that the
+// side does not have.
+func (s *scene) define(keyword schema.Keyword) schema.Definition {
+	for _, d := range s.definitions {
+		if d.Keyword == keyword {
+			return d
+		}
+	}
+	return schema.Definition{}
 }
 
 // treeOf gives the resolver everything that was observed.
@@ -89,7 +116,7 @@ func (s *scene) ask(tree *sshconf.Tree, login Login) *sshconf.Result {
 func (s *scene) before(login Login) *sshconf.Result {
 	r, known := s.resolved[login]
 	if !known {
-		r = s.ask(treeOf(s.o, s.side), login)
+		r = s.ask(s.base, login)
 		s.resolved[login] = r
 	}
 	return r
@@ -97,6 +124,9 @@ func (s *scene) before(login Login) *sshconf.Result {
 
 // now resolves the tree with all edits so far, each login once.
 func (s *scene) now(login Login) *sshconf.Result {
+	if s.tree == s.base {
+		return s.before(login)
+	}
 	r, known := s.current[login]
 	if !known {
 		r = s.ask(s.tree, login)
@@ -109,6 +139,52 @@ func (s *scene) now(login Login) *sshconf.Result {
 func (s *scene) change(tree *sshconf.Tree) {
 	s.tree = tree
 	clear(s.current)
+}
+
+// edited returns the present tree with another text in a file.
+func (s *scene) edited(name string, text []byte) *sshconf.Tree {
+	return s.withEverywhere(s.tree, name, text)
+}
+
+// withEverywhere gives a file another text under each name that leads to it.
+func (s *scene) withEverywhere(tree *sshconf.Tree, name string, text []byte) *sshconf.Tree {
+	tree = tree.With(name, text)
+	real := s.o.Files[name].RealPath
+	for alias, f := range s.o.Files {
+		if alias != name && real != "" && f.State == Regular && f.RealPath == real {
+			tree = tree.With(alias, text)
+		}
+	}
+	return tree
+}
+
+// observed is what stands at a path. A file that its folder's listing does not
+// show need not be asked for.
+func (s *scene) observed(name string) File {
+	f, known := s.o.Files[name]
+	if known {
+		return f
+	}
+	return File{State: Missing}
+}
+
+// known reports whether it was seen what stands at a path.
+func (s *scene) known(name string) bool {
+	if _, read := s.o.Files[name]; read {
+		return true
+	}
+	folder, listed := s.o.Folders[path.Dir(name)]
+	return listed && !slices.Contains(folder.Names, path.Base(name))
+}
+
+// owned reports whether sshform may edit a file: the main file, or one that
+// its first line says to be ours.
+func (s *scene) owned(name string) bool {
+	if name == s.main {
+		return true
+	}
+	file := s.tree.File(name)
+	return s.side == schema.Server && file != nil && file.Len() > 0 && string(file.Line(1).Text) == DropInMark
 }
 
 // reloads reports whether a running sshd takes the change.
@@ -131,7 +207,7 @@ func (s *scene) draft(name string, role Role) *draft {
 func (s *scene) fileEdits() []FileEdit {
 	var files []FileEdit
 	for _, name := range slices.Sorted(maps.Keys(s.drafts)) {
-		d, f := s.drafts[name], s.o.Files[name]
+		d, f := s.drafts[name], s.observed(name)
 		after := d.bytes()
 		if f.State == Regular && string(after) == string(f.Bytes) && !s.gone[name] {
 			continue

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sshform/sshform/plan/internal/sshconf"
@@ -10,21 +11,22 @@ import (
 
 // take removes every line of a keyword in the target's scope from the files
 // that may be edited.
-func (s *scene) take(w want, subject schema.Range) (string, *schema.Diagnostic) {
+func (s *scene) take(w *want) (string, *schema.Diagnostic) {
 	var removed []string
-	for _, name := range s.editable(w.target) {
-		for line, found := s.settingLine(w, name); found; line, found = s.settingLine(w, name) {
-			removed = append(removed, fmt.Sprintf("%s:%d", s.short(name), s.oldLine(sshconf.Place{File: name, Line: line})))
+	for _, name := range s.editable(*w) {
+		for line, found := s.settingLine(*w, name); found; line, found = s.settingLine(*w, name) {
 			d := s.draft(name, s.role(name))
-			d.remove(line, w.address())
-			s.change(s.tree.With(name, d.bytes()))
+			at := sshconf.Place{File: name, Line: s.oldLine(sshconf.Place{File: name, Line: line})}
+			removed = append(removed, fmt.Sprintf("%s:%d", s.short(name), at.Line))
+			if why := s.withoutLine(*w, d, name, line); why != "" {
+				return "", s.stuck(*w, fmt.Sprintf("%s cannot be taken out: %s", at, why))
+			}
+			w.file = name
 			s.dropIfEmpty(name)
 		}
 	}
-	if at, set := s.settingElsewhere(w); set {
-		diag := s.refusal(w.target, subject, "Setting cannot be removed", fmt.Sprintf(
-			"%s (%s) is also set at %s, in a file that sshform does not own. Remove that line, or declare an explicit value.", w.keyword.HCL(), w.keyword, at))
-		return "", &diag
+	if at, set := s.settingElsewhere(*w); set {
+		return "", s.stuck(*w, fmt.Sprintf("it is also set at %s, in a file that sshform does not own", at))
 	}
 	if len(removed) == 0 {
 		return "", nil
@@ -32,12 +34,42 @@ func (s *scene) take(w want, subject schema.Range) (string, *schema.Diagnostic) 
 	return "removes " + strings.Join(removed, ", "), nil
 }
 
-// editable returns the files that a target may edit.
-func (s *scene) editable(t schema.Target) []string {
-	if name, err := s.dropInPath(t); t.File.DropIn != "" && err == nil {
-		return []string{name, s.main}
+// withoutLine removes a line, unless that changes anything but the keyword.
+func (s *scene) withoutLine(w want, d *draft, name string, line int) (why string) {
+	before := map[Login]*sshconf.Result{}
+	for _, login := range s.judges() {
+		before[login] = s.now(login)
 	}
-	return []string{s.main}
+	if err := verifyEdit(Edit{Op: Delete, Line: line, Old: d.lines[line-1].text, Address: w.address()}, s.side); err != nil {
+		return err.Error()
+	}
+	d.remove(line, w.address())
+	s.change(s.edited(name, d.bytes()))
+	for login, was := range before {
+		if is := s.now(login); !is.Valid() && was.Valid() || !sameBut(was, is, w.keyword) {
+			return "OpenSSH reads it together with another line"
+		}
+	}
+	return ""
+}
+
+// stuck says why a setting cannot be removed.
+func (s *scene) stuck(w want, why string) *schema.Diagnostic {
+	diag := s.refusal(w.target, w.subject, "Setting cannot be removed", fmt.Sprintf(
+		"%s (%s): %s. Remove that line by hand, or declare an explicit value.", w.keyword.HCL(), w.keyword, why))
+	return &diag
+}
+
+// editable returns the files that a target may edit: those of our own that
+// are read, and the main file.
+func (s *scene) editable(w want) []string {
+	var names []string
+	for _, in := range s.now(w.login).Includes {
+		if in.Path != s.main && s.owned(in.Path) && !slices.Contains(names, in.Path) {
+			names = append(names, in.Path)
+		}
+	}
+	return append(names, s.main)
 }
 
 // settingLine finds a line of the keyword in a file, in the target's scope.

@@ -12,34 +12,64 @@ import (
 // everybody is the login outside of every narrower block. sshd is asked
 // without -C where that works, ssh for a name that no block is made for.
 func (s *scene) everybody() Login {
+	if s.everyone.File == "" {
+		s.everyone = s.anyone()
+	}
+	return s.everyone
+}
+
+func (s *scene) anyone() Login {
 	login := Login{File: s.main}
 	if s.side == schema.Client {
 		login.Client, login.Host = true, s.unknownHost()
 		return login
 	}
-	r := s.now(login)
+	r := s.before(login)
 	if r.Valid() || len(r.Wants) > 0 {
 		return login
 	}
 	// Up to 8.0 any Match needs -C, and Match LocalPort needs it to this day.
 	plain := s.login(sshconf.PlainLogin())
-	if s.now(plain).Valid() {
+	if s.before(plain).Valid() {
 		return plain
 	}
 	return login
 }
 
-// unknownHost returns a host name that only catch-all patterns match.
+// unknownHost returns a host name that only catch-all patterns match, in the
+// file and in what is declared.
 func (s *scene) unknownHost() string {
 	candidates := []string{"sshform-any-host.invalid", "sshform-any-host", "x--sshform--x"}
+	narrowed := func(b *sshconf.Block) bool { return b.Standing == sshconf.In && !catchAll(b) }
+	declared := s.declaredBlocks()
 	for _, name := range candidates {
-		r := s.now(Login{File: s.main, Client: true, Host: name})
-		narrow := func(b *sshconf.Block) bool { return b.Standing == sshconf.In && !catchAll(b) }
-		if !slices.ContainsFunc(r.Blocks, narrow) {
+		login := Login{File: s.main, Client: true, Host: name}
+		if slices.ContainsFunc(s.before(login).Blocks, narrowed) {
+			continue
+		}
+		if declared == nil || !slices.ContainsFunc(s.ask(declared, login).Blocks, narrowed) {
 			return name
 		}
 	}
 	return candidates[0]
+}
+
+// declaredBlocks is a tree of nothing but the Host lines that targets
+// declare; nil if there are none.
+func (s *scene) declaredBlocks() *sshconf.Tree {
+	var text strings.Builder
+	for _, t := range s.targets {
+		if narrow(t.Scope) {
+			fmt.Fprintf(&text, "Host %s\n", t.Scope.Patterns)
+		}
+	}
+	if text.Len() == 0 {
+		return nil
+	}
+	tree := sshconf.NewTree()
+	tree.Add(s.main, []byte(text.String()))
+	tree.AddNode(SystemConfig, sshconf.Node{State: sshconf.Missing})
+	return tree
 }
 
 // login turns a resolver's login into one that can be asked.
@@ -50,27 +80,34 @@ func (s *scene) login(l sshconf.Login) Login {
 	}
 }
 
-// witnesses returns one login for each block of the untouched tree that one
-// can be made for, and for each target's scope.
-func (s *scene) witnesses() []Login {
-	var logins []Login
+// judges are the logins that everything is judged for: everybody, one for
+// each block of the untouched tree that one can be made for, and one for each
+// target's scope.
+func (s *scene) judges() []Login {
+	if s.standIns != nil {
+		return s.standIns
+	}
+	everybody := s.everybody()
+	logins := []Login{everybody}
 	add := func(login Login, err error) {
 		if err == nil && !slices.Contains(logins, login) {
 			logins = append(logins, login)
 		}
 	}
-	for _, b := range s.before(s.everybody()).Blocks {
+	for _, b := range s.before(everybody).Blocks {
 		if !catchAll(b) {
 			add(s.blockWitness(b))
 		}
 	}
 	for _, t := range s.targets {
-		if narrow(t.Scope) {
-			add(s.witness(t.Scope))
-		}
+		add(s.witness(t.Scope))
 	}
+	s.standIns = logins
 	return logins
 }
+
+// witnesses are the judges but for everybody.
+func (s *scene) witnesses() []Login { return s.judges()[1:] }
 
 // witness returns a login that stands for a scope. The error says why there
 // is none.
@@ -78,16 +115,25 @@ func (s *scene) witness(scope schema.Scope) (Login, error) {
 	if !narrow(scope) {
 		return s.everybody(), nil
 	}
+	w, known := s.witnessed[scope]
+	if !known {
+		w.login, w.err = s.scopeWitness(scope)
+		s.witnessed[scope] = w
+	}
+	return w.login, w.err
+}
+
+func (s *scene) scopeWitness(scope schema.Scope) (Login, error) {
 	if s.side == schema.Client {
 		patterns, complaint := sshconf.ParsePatterns(s.dialect(), scope.Patterns)
 		if complaint != "" {
-			return Login{}, fmt.Errorf("the patterns %q: %s", scope.Patterns, complaint)
+			return Login{}, fmt.Errorf("Host %s: %s", scope.Patterns, complaint)
 		}
 		return s.blockWitness(&sshconf.Block{Keyword: "Host", Patterns: patterns})
 	}
 	criteria, complaint := sshconf.ParseCriteria(s.dialect(), scope.Match)
 	if complaint != "" {
-		return Login{}, fmt.Errorf("the criteria %q: %s", scope.Match, complaint)
+		return Login{}, fmt.Errorf("Match %s: %s", scope.Match, complaint)
 	}
 	return s.blockWitness(&sshconf.Block{Keyword: "Match", Criteria: criteria})
 }
