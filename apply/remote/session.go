@@ -120,6 +120,12 @@ func (s *session) fail(cause error) {
 		s.cause = cause
 	}
 	s.mu.Unlock()
+	if tcp, direct := s.transport.(*net.TCPConn); direct {
+		// What the host has not got must not reach it any more: the kernel would
+		// go on sending for minutes, and a step that was given up, or the bytes
+		// of a staged file, would arrive when the watchdog has tidied up.
+		tcp.SetLinger(0)
+	}
 	s.transport.Close()
 }
 

@@ -75,11 +75,23 @@ func stage(c *sftp.Client, f apply.Staged) (created bool, err error) {
 	if err != nil {
 		return false, existing(c, f.Path, err)
 	}
-	err = fill(handle, f)
-	if closeErr := handle.Close(); err == nil {
-		err = closeErr
+	if err := fill(handle, f); err != nil {
+		handle.Close()
+		return true, err
 	}
-	return true, err
+	var info fs.FileInfo
+	var closeErr, statErr error
+	together(2, func(i int) {
+		if i == 0 {
+			closeErr = handle.Close()
+		} else {
+			info, statErr = c.Lstat(f.Path)
+		}
+	})
+	if err := errors.Join(closeErr, statErr); err != nil {
+		return true, err
+	}
+	return true, compare(newInfo(path.Base(f.Path), info), f)
 }
 
 // existing says that a file is there already: SFTP has no word for it.
@@ -93,6 +105,7 @@ func existing(c *sftp.Client, name string, err error) error {
 	return err
 }
 
+// fill gives a new file its owner and mode, then its bytes.
 func fill(handle *sftp.File, f apply.Staged) error {
 	if err := own(handle, f); err != nil {
 		return err
@@ -100,50 +113,45 @@ func fill(handle *sftp.File, f apply.Staged) error {
 	if _, err := handle.Write(f.Bytes); err != nil {
 		return err
 	}
-	var info fs.FileInfo
-	errs := make([]error, 2)
-	together(2, func(i int) {
-		if i == 0 {
-			errs[i] = syncIfItCan(handle)
-		} else {
-			info, errs[i] = handle.Stat()
-		}
-	})
-	if err := errors.Join(errs...); err != nil {
-		return err
-	}
-	return compare(newInfo(path.Base(f.Path), info), f)
+	return syncIfItCan(handle)
 }
 
-// own sets owner and mode. The owner first: a change of owner may take
-// permissions away.
+// own sets owner and mode, as far as the file does not have them yet.
 func own(handle *sftp.File, f apply.Staged) error {
-	if f.UID >= 0 || f.GID >= 0 {
-		uid, gid := f.UID, f.GID
-		if uid < 0 || gid < 0 {
-			now, err := handle.Stat()
-			if err != nil {
-				return err
-			}
-			owner := newInfo("", now).owner
-			if uid < 0 {
-				uid = owner.UID
-			}
-			if gid < 0 {
-				gid = owner.GID
-			}
+	var ownErr, modeErr error
+	together(2, func(i int) {
+		switch {
+		case i == 0 && (f.UID >= 0 || f.GID >= 0):
+			ownErr = chown(handle, f.UID, f.GID)
+		case i == 1 && f.Mode.Perm() != 0o600: // it was created with 0600
+			modeErr = handle.Chmod(f.Mode.Perm())
 		}
-		if err := handle.Chown(uid, gid); err != nil {
-			return fmt.Errorf("owner %d:%d: %w", uid, gid, err)
-		}
+	})
+	if ownErr != nil {
+		return fmt.Errorf("owner %d:%d: %w", f.UID, f.GID, ownErr)
 	}
-	if f.Mode.Perm() == 0o600 {
-		return nil // it was created so
-	}
-	if err := handle.Chmod(f.Mode.Perm()); err != nil {
-		return fmt.Errorf("mode %04o: %w", f.Mode.Perm(), err)
+	if modeErr != nil {
+		return fmt.Errorf("mode %04o: %w", f.Mode.Perm(), modeErr)
 	}
 	return nil
+}
+
+// chown sets both, as SFTP has to; what is -1 stays what it is.
+func chown(handle *sftp.File, uid, gid int) error {
+	if uid < 0 || gid < 0 {
+		now, err := handle.Stat()
+		if err != nil {
+			return err
+		}
+		owner := newInfo("", now).owner
+		if uid < 0 {
+			uid = owner.UID
+		}
+		if gid < 0 {
+			gid = owner.GID
+		}
+	}
+	return handle.Chown(uid, gid)
 }
 
 // syncIfItCan syncs the file, if the server has fsync@openssh.com.
