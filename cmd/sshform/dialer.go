@@ -2,10 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"os/user"
+	"strings"
 
 	"github.com/sshform/sshform/apply"
 	"github.com/sshform/sshform/apply/local"
@@ -60,7 +61,11 @@ func (p *program) newDialer(input bool) (*dialer, error) {
 
 // sshConfig asks ssh what this person's configuration says.
 func sshConfig(ctx context.Context, args ...string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, "ssh", append([]string{"-G"}, args...)...)
-	cmd.Stderr = os.Stderr
-	return cmd.Output()
+	out, err := exec.CommandContext(ctx, "ssh", append([]string{"-G"}, args...)...).Output()
+	// What ssh says besides is of interest only if it gives no answer: without
+	// a terminal it always says something.
+	if exit, failed := errors.AsType[*exec.ExitError](err); failed {
+		return nil, fmt.Errorf("ssh -G: %s", strings.TrimSpace(string(exit.Stderr)))
+	}
+	return out, err
 }
