@@ -69,6 +69,9 @@ func hostLost(err error) bool {
 }
 
 func readFile(fsys fs.FS, name string) (plan.File, error) {
+	if resolver, able := fsys.(RealPather); able {
+		return readResolved(fsys, resolver, name)
+	}
 	real, err := followLinks(fsys, name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && real != name:
@@ -85,6 +88,36 @@ func readFile(fsys fs.FS, name string) (plan.File, error) {
 		return plan.File{}, fmt.Errorf("read %s: %w", name, err)
 	}
 	f.RealPath = real
+	return f, nil
+}
+
+// readResolved reads a file whose links the host follows by itself, which
+// costs no trip of its own: everything is asked at once.
+func readResolved(fsys fs.FS, resolver RealPather, name string) (plan.File, error) {
+	var together sync.WaitGroup
+	var real string
+	var realErr, lstatErr, err error
+	var f plan.File
+	together.Go(func() { real, realErr = resolver.RealPath(inFS(name)) })
+	together.Go(func() { _, lstatErr = fs.Lstat(fsys, inFS(name)) })
+	together.Go(func() { f, err = readPlain(fsys, name) })
+	together.Wait()
+	for _, err := range []error{realErr, lstatErr, err} {
+		if err != nil && hostLost(err) {
+			return plan.File{}, fmt.Errorf("read %s: %w", name, err)
+		}
+	}
+	switch {
+	case errors.Is(lstatErr, fs.ErrNotExist):
+		return plan.File{State: plan.Missing, RealPath: name}, nil
+	case lstatErr != nil:
+		return unreadable(lstatErr), nil
+	case realErr != nil:
+		return unreadable(realErr), nil
+	case errors.Is(err, fs.ErrNotExist):
+		f = plan.File{State: plan.Dangling}
+	}
+	f.RealPath = "/" + real
 	return f, nil
 }
 
