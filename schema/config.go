@@ -99,7 +99,8 @@ func ParseAddress(s string) (Address, error) {
 	return a, nil
 }
 
-// ThisMachine is the name of the host of client blocks that name none.
+// ThisMachine is the name that every local host has in targets: one machine
+// is one transaction, whatever it is called in the configuration.
 const ThisMachine = "localhost"
 
 // A Host is a machine and how it is reached.

@@ -201,6 +201,10 @@ func (l *loader) fill(a *args, inst *instance, definitions []schema.Definition) 
 		// and must not be changed as root because servers are.
 		inst.Fallback = l.topConnection()
 	}
+	if inst.Connection.Or(inst.Fallback).Type == schema.Local {
+		// Whatever its names, this machine is one host: one transaction.
+		inst.Host.Name = schema.ThisMachine
+	}
 	if inst.Address.Block == "client" {
 		inst.File.Path = a.hostPath("path")
 		inst.Scope.Patterns = a.patterns("host_pattern")

@@ -23,7 +23,7 @@ type owned struct {
 func (l *loader) checkOwners(targets []*instance) {
 	owners := make(map[owned]*instance, 3*len(targets))
 	for _, t := range targets {
-		o := owned{machine: machineOf(t), file: mainFile(t), scope: scopeOf(t), side: t.Side()}
+		o := owned{machine: t.Host.Name, file: mainFile(t), scope: scopeOf(t), side: t.Side()}
 		for _, settings := range [][]schema.Setting{t.Settings, t.Unset} {
 			for _, s := range settings {
 				o.keyword = s.Keyword
@@ -74,14 +74,6 @@ func (t *instance) keywordRange(k schema.Keyword) schema.Range {
 		}
 	}
 	return t.Range
-}
-
-// machineOf names the machine of a target. All local hosts are one machine.
-func machineOf(t *instance) string {
-	if t.Connection.Or(t.Fallback).Type == schema.Local {
-		return "(this machine)"
-	}
-	return t.Host.Name
 }
 
 // mainFile is the main file of a target, with the default filled in. A drop-in

@@ -146,6 +146,11 @@ func (l *loader) waveHosts(a *args) []string {
 			}
 			names = append(names, name)
 		}
+		for i, name := range names {
+			if slices.ContainsFunc(l.byName[name], func(h *host) bool { return h.own.Type == schema.Local }) {
+				names[i] = schema.ThisMachine
+			}
+		}
 		slices.Sort(names)
 		return slices.Compact(names), nil
 	})
