@@ -43,7 +43,7 @@ type linter struct {
 // at the query's login.
 func LintAsks(q Query, o *Observed) Asking {
 	s := q.scene(o)
-	wants := s.wants()
+	wants := append(everybody(q).resolve(s).Wants, s.wants()...)
 	for _, folder := range s.dropInFolders() {
 		if _, known := o.Folders[folder]; !known {
 			wants = append(wants, sshconf.Want{Path: folder, Folder: true})
@@ -52,12 +52,15 @@ func LintAsks(q Query, o *Observed) Asking {
 	return asking(wants)
 }
 
+// everybody asks the query for nobody in particular.
+func everybody(q Query) Query { return Query{Side: q.Side, File: q.File} }
+
 // Lint judges a configuration for everybody and for each of its blocks. The
 // findings are sorted by file and line. The observation must be whole:
 // LintAsks wants nothing.
 func Lint(q Query, o *Observed) []Finding {
 	s := q.scene(o)
-	l := &linter{scene: s, seen: map[string]bool{}, results: []*sshconf.Result{s.now(s.everybody())}}
+	l := &linter{scene: s, seen: map[string]bool{}, results: []*sshconf.Result{everybody(q).resolve(s)}}
 	for _, login := range s.witnesses() {
 		l.results = append(l.results, s.now(login))
 	}

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"slices"
+	"strconv"
 
 	"github.com/sshform/sshform/plan/internal/sshconf"
 	"github.com/sshform/sshform/schema"
@@ -46,20 +47,39 @@ func (q Query) resolve(s *scene) *sshconf.Result {
 		}
 		return s.now(login)
 	}
-	login := q.login()
-	if login.String() == "" {
-		return s.now(s.everybody())
-	}
 	asked := s.serverQuery(Login{File: s.main})
-	asked.Login = login
+	asked.Login = q.login()
 	r := sshconf.ResolveServer(s.tree, asked)
-	if r.Valid() || len(r.Wants) > 0 {
-		return r
+	// sshd -T stops at a Match LocalPort, and up to 8.0 at any Match, that asks
+	// for what -C does not give; the daemon always knows, so that this is no
+	// mistake of the file.
+	for _, fill := range []func(sshconf.Login) sshconf.Login{withPort(s, asked), completed} {
+		if r.Valid() || len(r.Wants) > 0 {
+			break
+		}
+		asked.Login = fill(asked.Login)
+		r = sshconf.ResolveServer(s.tree, asked)
 	}
-	// sshd -T stops at a Match that asks for what -C does not give; the daemon
-	// always knows, so that this is no mistake of the file.
-	asked.Login = completed(login)
-	return sshconf.ResolveServer(s.tree, asked)
+	return r
+}
+
+// withPort fills in a local port that no block names.
+func withPort(s *scene, asked sshconf.ServerQuery) func(sshconf.Login) sshconf.Login {
+	return func(l sshconf.Login) sshconf.Login {
+		if l.LocalPort != 0 {
+			return l
+		}
+		asked.SyntaxOnly = true
+		named := map[string]bool{}
+		for _, b := range sshconf.ResolveServer(s.tree, asked).Blocks {
+			for _, c := range b.Criteria {
+				named[c.Argument] = true
+			}
+		}
+		for l.LocalPort = 65535; named[strconv.Itoa(l.LocalPort)] && l.LocalPort > 1; l.LocalPort-- {
+		}
+		return l
+	}
 }
 
 // login is what is given, and nothing else: what is not given never matches.
@@ -88,9 +108,6 @@ func completed(l sshconf.Login) sshconf.Login {
 		if *f.field == "" {
 			*f.field = f.plain
 		}
-	}
-	if l.LocalPort == 0 {
-		l.LocalPort = plain.LocalPort
 	}
 	l.Given = plain.Given
 	return l

@@ -78,7 +78,7 @@ func (p *program) mainCommands() []*cobra.Command {
 func (p *program) otherCommands() []*cobra.Command {
 	return []*cobra.Command{
 		p.completionCommand(), p.consoleCommand(), p.driftCommand(), p.explainCommand(), p.fmtCommand(),
-		p.forceUnlockCommand(), p.historyCommand(), p.locksCommand(),
+		p.forceUnlockCommand(), p.historyCommand(), p.inspectCommand(), p.locksCommand(),
 		p.outputCommand(), p.runsCommand(), p.schemaCommand(), p.showCommand(), p.versionCommand(),
 	}
 }
