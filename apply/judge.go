@@ -156,7 +156,11 @@ type wantedValues struct {
 func wantedOf(changes []plan.Change) wantedValues {
 	w := wantedValues{managed: map[string]bool{}}
 	for _, c := range changes {
-		w.expect = append(w.expect, c.Expect...)
+		for _, e := range c.Expect {
+			if e.Login.Group == "" { // a member of a group cannot be asked about
+				w.expect = append(w.expect, e)
+			}
+		}
 		for _, s := range c.Settings {
 			w.managed[s.Keyword.Lower()] = true
 		}
@@ -202,8 +206,20 @@ func sameArgument(keyword schema.Keyword, want, got string) bool {
 		return off(want) && off(got)
 	case "tcpkeepalive":
 		return flag(want) == flag(got)
+	case "channeltimeout":
+		return timeouts(want) == timeouts(got)
 	}
 	return false
+}
+
+// timeouts folds the times of a list of pairs to seconds: the programs print
+// them as the file has them, "session:*=5m".
+func timeouts(argument string) string {
+	d, _ := schema.Define(schema.Server, "ChannelTimeout")
+	if folded, err := d.List(strings.Fields(argument)); err == nil {
+		return string(folded)
+	}
+	return argument
 }
 
 func off(argument string) bool { return argument == "0" || strings.EqualFold(argument, "none") }

@@ -24,8 +24,16 @@ type BuildOptions struct {
 // The diagnostics hold everything that is wrong, on all hosts. With errors the
 // plan is returned for showing, marked Errored: it must not be applied.
 func Build(cfg *schema.Config, observed iter.Seq[*Observed], opts BuildOptions) (*Plan, schema.Diagnostics) {
+	return assemble(cfg, observed, opts, Normal, newFleet().decide)
+}
+
+// assemble makes a plan of what decide says about each host.
+func assemble(
+	cfg *schema.Config, observed iter.Seq[*Observed], opts BuildOptions, mode Mode,
+	decide func([]schema.Target, *Observed) (HostPlan, schema.Diagnostics),
+) (*Plan, schema.Diagnostics) {
 	p := &Plan{
-		Tool: opts.Tool, Mode: Normal, Options: opts.Options, Variables: cfg.Variables,
+		Tool: opts.Tool, Mode: mode, Options: opts.Options, Variables: cfg.Variables,
 		Config: digestConfig(cfg), Inventory: digestInventory(cfg),
 	}
 	targets := byHost(cfg.Targets)
@@ -35,7 +43,7 @@ func Build(cfg *schema.Config, observed iter.Seq[*Observed], opts BuildOptions) 
 			p.Unreachable = append(p.Unreachable, unreachable(o, targets[o.Host]))
 			continue
 		}
-		host, hostDiags := buildHost(targets[o.Host], o)
+		host, hostDiags := decide(targets[o.Host], o)
 		diags = append(diags, hostDiags...)
 		p.Hosts = append(p.Hosts, host)
 	}
@@ -183,7 +191,7 @@ func buildHost(targets []schema.Target, o *Observed) (HostPlan, schema.Diagnosti
 			h.Facts.Listener.PID, h.Facts.Listener.Pending = 0, ""
 		}
 	}
-	slices.SortFunc(h.Changes, func(a, b Change) int { return strings.Compare(a.Address.String(), b.Address.String()) })
+	sortChanges(h.Changes)
 	h.DependsOn = distinct(h.DependsOn, h.Files)
 	if len(diags) > 0 {
 		for i := range diags {

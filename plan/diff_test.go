@@ -516,7 +516,11 @@ func spelledAs(name string, argument schema.Argument, dump []string) bool {
 	text := strings.Join(dump, " ")
 	switch {
 	case name == "channeltimeout" && argument == "none":
-		return text == "" || text == "none" || text == "*=0"
+		return text == "" || strings.EqualFold(text, "none") || text == "*=0"
+	case name == "channeltimeout":
+		d, _ := schema.Define(schema.Server, name)
+		folded, err := d.List(strings.Fields(text)) // sshd prints times as they are written
+		return err == nil && folded == argument
 	case name == "connecttimeout" && argument == "0":
 		return text == "0" || text == "none"
 	}

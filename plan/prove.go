@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -38,7 +39,7 @@ func (s *scene) proof(tree *sshconf.Tree, w want) (results map[Login]*sshconf.Re
 		if is != wanted && !(mayStay && is == canonical(w.definition, was.Values)) {
 			return false
 		}
-		return tree == s.tree || sameBut(before, after, w.keyword)
+		return tree == s.tree || s.sameBut(before, after, w.keyword)
 	}
 	if !judge(w.login) {
 		return nil, false
@@ -58,46 +59,55 @@ func (s *scene) keepsItsOwn(r *sshconf.Result, e sshconf.Effective) bool {
 }
 
 // sameBut reports whether two results differ in nothing but some keywords.
-func sameBut(before, after *sshconf.Result, keywords ...schema.Keyword) bool {
-	left := func(r *sshconf.Result) []sshconf.Effective {
-		return slices.DeleteFunc(r.Keywords(), func(e sshconf.Effective) bool {
-			return slices.ContainsFunc(keywords, func(k schema.Keyword) bool { return strings.EqualFold(e.Keyword, string(k)) })
-		})
+func (s *scene) sameBut(before, after *sshconf.Result, keywords ...schema.Keyword) bool {
+	if before == after {
+		return true
 	}
-	return slices.EqualFunc(left(before), left(after), func(a, b sshconf.Effective) bool {
-		return a.Keyword == b.Keyword && slices.Equal(a.Values, b.Values)
-	})
+	left, right := s.keywords(before), s.keywords(after)
+	managed := func(e sshconf.Effective) bool {
+		return slices.ContainsFunc(keywords, func(k schema.Keyword) bool { return strings.EqualFold(e.Keyword, string(k)) })
+	}
+	for {
+		for len(left) > 0 && managed(left[0]) {
+			left = left[1:]
+		}
+		for len(right) > 0 && managed(right[0]) {
+			right = right[1:]
+		}
+		if len(left) == 0 || len(right) == 0 {
+			return len(left) == len(right)
+		}
+		if left[0].Keyword != right[0].Keyword || !slices.Equal(left[0].Values, right[0].Values) {
+			return false
+		}
+		left, right = left[1:], right[1:]
+	}
 }
 
-// mustHold resolves what the edits make of the files, read back as apply will
+// keywords are the sorted keywords of a result, each result's sorted once.
+func (s *scene) keywords(r *sshconf.Result) []sshconf.Effective {
+	all, known := s.sorted[r]
+	if !known {
+		all = r.Keywords()
+		s.sorted[r] = all
+	}
+	return all
+}
+
+// mustHold judges what the edits make of the files, read back as apply will
 // write them: the declared values must be in force and every other keyword
 // unchanged. Anything else is a mistake in this package.
 func (s *scene) mustHold() {
 	if len(s.drafts) == 0 {
 		return
 	}
-	tree := s.base
-	for name, d := range s.drafts {
-		text, err := Replay(s.o.Files[name].Bytes, d.edits())
-		switch {
-		case err != nil || string(text) != string(d.bytes()):
-			panic(fmt.Sprintf("plan: the edits of %s on %s do not make the text they were made for: %v", name, s.o.Host, err))
-		case s.gone[name]:
-			tree = tree.Without(name)
-		case len(d.edits()) > 0:
-			tree = s.withEverywhere(tree, name, text)
-		}
-	}
-	results := map[Login]*sshconf.Result{}
-	for _, login := range s.judges() {
-		results[login] = s.ask(tree, login)
-	}
+	s.mustReplay()
 	var managed []schema.Keyword
 	for _, t := range s.targets {
 		login, _ := s.witness(t.Scope)
 		for _, setting := range t.Settings {
 			managed = append(managed, setting.Keyword)
-			is := canonical(s.define(setting.Keyword), results[login].Keyword(string(setting.Keyword)).Values)
+			is := canonical(s.define(setting.Keyword), s.now(login).Keyword(string(setting.Keyword)).Values)
 			zero := setting.Argument == "none" && is == "*=0"
 			if is != setting.Argument && !zero {
 				panic(fmt.Sprintf("plan: after the edits %s is %q on %s, not %q as %s declares", setting.Keyword, is, s.o.Host, setting.Argument, t.Address))
@@ -108,8 +118,22 @@ func (s *scene) mustHold() {
 		}
 	}
 	for _, login := range s.judges() {
-		if !sameBut(s.before(login), results[login], managed...) {
+		if !s.sameBut(s.before(login), s.now(login), managed...) {
 			panic(fmt.Sprintf("plan: the edits on %s change more than they should%s", s.o.Host, login.forWhom()))
+		}
+	}
+}
+
+// mustReplay replays the edits as apply does and compares the texts with the
+// tree of which the last proof was made.
+func (s *scene) mustReplay() {
+	for name, d := range s.drafts {
+		edits := d.edits()
+		text, err := Replay(s.o.Files[name].Bytes, edits)
+		proved, gone := s.tree.File(name), s.gone[name]
+		switch {
+		case err != nil, len(edits) > 0 && gone != (proved == nil), !gone && proved != nil && !bytes.Equal(text, proved.Bytes()):
+			panic(fmt.Sprintf("plan: the edits of %s on %s do not make the text they were made for: %v", name, s.o.Host, err))
 		}
 	}
 }

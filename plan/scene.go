@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"cmp"
 	"maps"
 	"path"
 	"slices"
@@ -20,7 +19,7 @@ type scene struct {
 	tree *sshconf.Tree // with all edits so far
 	// definitions are the keywords of the side.
 	definitions []schema.Definition
-	// everyone, whoever and standIns remember logins once they are found.
+	// everyone, standIns and witnessed remember logins once they are found.
 	everyone  Login
 	standIns  []Login
 	witnessed map[schema.Scope]standIn
@@ -31,6 +30,7 @@ type scene struct {
 	// resolved remembers what the untouched tree says for each login, current
 	// what the edited one says.
 	resolved, current map[Login]*sshconf.Result
+	sorted            map[*sshconf.Result][]sshconf.Effective
 }
 
 // A standIn is the witness of a scope, or why there is none.
@@ -46,6 +46,7 @@ func newScene(g group, o *Observed) *scene {
 		definitions: schema.Definitions(g.side), witnessed: map[schema.Scope]standIn{},
 		roles: map[string]Role{}, gone: map[string]bool{},
 		resolved: map[Login]*sshconf.Result{}, current: map[Login]*sshconf.Result{},
+		sorted: map[*sshconf.Result][]sshconf.Effective{},
 	}
 }
 
@@ -266,14 +267,6 @@ func (s *scene) dependencies() []Dependency {
 		}
 	}
 	return all
-}
-
-func compareLogins(a, b Login) int {
-	return cmp.Or(
-		strings.Compare(a.File, b.File), strings.Compare(a.Host, b.Host), strings.Compare(a.User, b.User),
-		strings.Compare(a.Group, b.Group), strings.Compare(a.Addr, b.Addr), strings.Compare(a.LAddr, b.LAddr),
-		cmp.Compare(a.LPort, b.LPort), strings.Compare(a.RDomain, b.RDomain),
-	)
 }
 
 // role says what an edited file is.

@@ -46,7 +46,7 @@ func (s *scene) withoutLine(w want, d *draft, name string, line int) (why string
 	d.remove(line, w.address())
 	s.change(s.edited(name, d.bytes()))
 	for login, was := range before {
-		if is := s.now(login); !is.Valid() && was.Valid() || !sameBut(was, is, w.keyword) {
+		if is := s.now(login); !is.Valid() && was.Valid() || !s.sameBut(was, is, w.keyword) {
 			return "OpenSSH reads it together with another line"
 		}
 	}

@@ -2,7 +2,7 @@ package sshconf
 
 import (
 	"fmt"
-	"sort"
+	"slices"
 	"strings"
 )
 
@@ -209,16 +209,19 @@ func (r *Result) Keyword(name string) Effective {
 // Keywords returns all keywords of the release with a value that is known or
 // set, sorted by name.
 func (r *Result) Keywords() []Effective {
-	all := make([]Effective, 0, len(r.effective))
+	names := make([]string, 0, len(r.effective))
 	for name, e := range r.effective {
-		if name != lower(e.Keyword) {
-			continue // an old name for another keyword
-		}
 		if len(e.Values) > 0 || len(e.From) > 0 || !e.Decided() {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	all := make([]Effective, 0, len(names))
+	for _, name := range names {
+		if e := r.effective[name]; same(name, e.Keyword) { // else an old name for another keyword
 			all = append(all, e)
 		}
 	}
-	sort.Slice(all, func(i, j int) bool { return lower(all[i].Keyword) < lower(all[j].Keyword) })
 	return all
 }
 

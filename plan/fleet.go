@@ -1,0 +1,201 @@
+package plan
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/sshform/sshform/schema"
+)
+
+// A fleet remembers what was decided during one Build, since most hosts of a
+// fleet are equal. Two hosts share a decision if everything that it rests on
+// is equal: observations and targets but for their names. What went wrong on a
+// host is not shared: diagnostics name their host.
+type fleet struct {
+	decisions map[[sha256.Size]byte]decision
+	buf       fingerprint
+}
+
+// A decision is a host's plan and the addresses of the targets it is for, in
+// their order.
+type decision struct {
+	host      HostPlan
+	addresses []string
+}
+
+func newFleet() *fleet { return &fleet{decisions: map[[sha256.Size]byte]decision{}} }
+
+// decide returns what is to be done on a host.
+func (f *fleet) decide(targets []schema.Target, o *Observed) (HostPlan, schema.Diagnostics) {
+	key := f.key(targets, o)
+	if known, found := f.decisions[key]; found {
+		return known.on(targets, o), nil
+	}
+	h, diags := buildHost(targets, o)
+	if len(diags) == 0 {
+		f.decisions[key] = decision{host: h, addresses: addressStrings(targets)}
+	}
+	return h, diags
+}
+
+func addressStrings(targets []schema.Target) []string {
+	all := make([]string, len(targets))
+	for i, t := range targets {
+		all[i] = t.Address.String()
+	}
+	return all
+}
+
+// on is the decision for another host: only names differ.
+func (d decision) on(targets []schema.Target, o *Observed) HostPlan {
+	h := d.host
+	h.Host, h.ShardKey, h.Connection = o.Host, ShardKey(o.Host), o.Connection
+	addresses := addressStrings(targets)
+	h.Changes = slices.Clone(h.Changes)
+	for i := range h.Changes {
+		c := &h.Changes[i]
+		c.Host = o.Host
+		c.Address = targets[slices.Index(d.addresses, c.Address.String())].Address
+	}
+	sortChanges(h.Changes)
+	h.Files = slices.Clone(h.Files)
+	for i := range h.Files {
+		edits := slices.Clone(h.Files[i].Edits)
+		for j := range edits {
+			edits[j].Address = addresses[slices.Index(d.addresses, edits[j].Address)]
+		}
+		h.Files[i].Edits = edits
+	}
+	return h
+}
+
+// key is equal for hosts about which the same is decided.
+func (f *fleet) key(targets []schema.Target, o *Observed) [sha256.Size]byte {
+	b := f.buf[:0]
+	b.host(o)
+	b.number(len(targets))
+	for _, t := range targets {
+		b.target(t)
+	}
+	f.buf = b
+	return sha256.Sum256(b)
+}
+
+// A fingerprint spells data so that different data have different spellings:
+// every text and list begins with its length.
+type fingerprint []byte
+
+func (b *fingerprint) number(n int) { *b = binary.AppendVarint(*b, int64(n)) }
+
+func (b *fingerprint) text(all ...string) {
+	for _, s := range all {
+		b.number(len(s))
+		*b = append(*b, s...)
+	}
+}
+
+func (b *fingerprint) texts(list []string) {
+	b.number(len(list))
+	b.text(list...)
+}
+
+func (b *fingerprint) flag(flags ...bool) {
+	for _, set := range flags {
+		if set {
+			b.number(1)
+		} else {
+			b.number(0)
+		}
+	}
+}
+
+func (b *fingerprint) host(o *Observed) {
+	b.number(o.Release.Major)
+	b.number(o.Release.Minor)
+	b.number(o.Release.Patch)
+	b.text(o.Release.Vendor, o.OS, o.Home, o.User, o.Mute)
+	b.number(o.UID)
+	b.number(len(o.Files))
+	for _, name := range slices.Sorted(maps.Keys(o.Files)) {
+		f := o.Files[name]
+		b.text(name, f.RealPath, string(f.Bytes), f.Err)
+		b.number(int(f.State))
+		b.number(int(f.Mode))
+		b.number(f.UID)
+		b.number(f.GID)
+	}
+	b.number(len(o.Folders))
+	for _, name := range slices.Sorted(maps.Keys(o.Folders)) {
+		f := o.Folders[name]
+		b.text(name, f.Err)
+		b.texts(f.Names)
+		b.flag(f.Missing)
+	}
+	l := o.Listener
+	b.text(l.Path, l.ConfigFile, string(l.Reload), l.Unit, string(l.Fresh), l.Pending)
+	b.texts(l.Args)
+	b.number(len(o.Answers))
+	for _, login := range slices.SortedFunc(maps.Keys(o.Answers), compareLogins) {
+		b.answer(login, o.Answers[login])
+	}
+}
+
+// answer takes the managed keywords only: nothing else of a dump is looked at.
+func (b *fingerprint) answer(login Login, a Answer) {
+	b.text(login.File, login.User, login.Host, login.Addr, login.LAddr, login.RDomain, login.Group, a.Stderr)
+	b.number(login.LPort)
+	b.number(a.Exit)
+	b.flag(login.Client)
+	side := schema.Server
+	if login.Client {
+		side = schema.Client
+	}
+	for _, d := range schema.Definitions(side) {
+		values, printed := a.Values[d.Keyword.Lower()]
+		b.flag(printed)
+		b.texts(values)
+	}
+}
+
+// target leaves out the names of block and host, and where it stands in the
+// configuration.
+func (b *fingerprint) target(t schema.Target) {
+	b.text(t.Address.Block, t.File.Path, t.File.DropIn, t.Scope.Match, t.Scope.Patterns, t.Reload)
+	b.number(t.File.Backups)
+	b.flag(t.RefuseOverrides, t.AllowPending, t.Verify.Probe, t.Verify.SkipRehearsal)
+	b.number(int(t.Verify.ConfirmTimeout))
+	for _, settings := range [][]schema.Setting{t.Settings, t.Unset} {
+		b.number(len(settings))
+		for _, s := range settings {
+			b.text(string(s.Keyword), string(s.Argument))
+		}
+	}
+}
+
+// sortChanges puts changes in the order of their addresses.
+func sortChanges(changes []Change) {
+	slices.SortFunc(changes, func(a, b Change) int { return strings.Compare(a.Address.String(), b.Address.String()) })
+}
+
+func compareLogins(a, b Login) int {
+	return cmp.Or(
+		strings.Compare(a.File, b.File), strings.Compare(a.Host, b.Host), strings.Compare(a.User, b.User),
+		strings.Compare(a.Group, b.Group), strings.Compare(a.Addr, b.Addr), strings.Compare(a.LAddr, b.LAddr),
+		cmp.Compare(a.LPort, b.LPort), strings.Compare(a.RDomain, b.RDomain), order(a.Client, b.Client),
+	)
+}
+
+// order puts false before true.
+func order(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
+}
