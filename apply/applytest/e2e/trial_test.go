@@ -212,7 +212,15 @@ func (t *trial) judge(ctx context.Context, report apply.HostReport) (state strin
 	if err := t.settled(ctx); err != nil {
 		return "", err
 	}
+	// A partition that is for good ends here, to see whether the host can be
+	// reached; nothing of the lost connection may arrive any more.
+	if _, err := t.host.KillSessions(); err != nil {
+		return "", err
+	}
 	if err := t.host.Heal(); err != nil {
+		return "", err
+	}
+	if err := t.settled(ctx); err != nil {
 		return "", err
 	}
 	content, err := t.host.ReadFile(mainFile)

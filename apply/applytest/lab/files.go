@@ -137,6 +137,9 @@ func (h *Host) Reset(ctx context.Context) error {
 	if err := errors.Join(h.Heal(), h.Thaw()); err != nil {
 		return err
 	}
+	if _, err := h.KillSessions(); err != nil {
+		return err
+	}
 	running, err := h.processes()
 	if err != nil {
 		return err
