@@ -45,6 +45,9 @@ type Facts struct {
 	// Banner is the identification string; of the local program for local hosts.
 	Banner  string
 	Release schema.Release
+	// Expires is when the credential that opened the connection ends; zero is
+	// never, or not known.
+	Expires time.Time
 }
 
 // An Owner is the owner of a file, as fs.FileInfo.Sys returns it.

@@ -174,6 +174,10 @@ func (e *AuthError) Error() string {
 	}
 	if e.Err != nil {
 		fmt.Fprintf(&b, " (%v)", e.Err)
+		// sshd's words after MaxAuthTries; the right key may not have been shown.
+		if strings.Contains(e.Err.Error(), "Too many authentication failures") {
+			b.WriteString("; declare identity_file, so that only the right key is offered")
+		}
 	}
 	return b.String()
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -272,9 +271,4 @@ func (d *Dialer) dialTCP(ctx context.Context, address string, timeout time.Durat
 		return nil, &TimeoutError{What: fmt.Sprintf("nothing answers at %s", address)}
 	}
 	return conn, err
-}
-
-// supported reports whether the library can verify host keys of an algorithm.
-func supported(algorithm string) bool {
-	return slices.Contains(ssh.SupportedAlgorithms().HostKeys, algorithm)
 }

@@ -50,7 +50,10 @@ func (h *host) Facts() apply.Facts {
 	c := h.route.facts
 	c.Jump = slices.Clone(c.Jump)
 	c.HostKey = fingerprint(h.main.key)
-	return apply.Facts{Connection: c, Banner: clean(h.main.banner), Release: release}
+	if file, several := identityOf(h.route.end.credentials.files, h.main.offer); several {
+		c.IdentityFile = file
+	}
+	return apply.Facts{Connection: c, Banner: clean(h.main.banner), Release: release, Expires: h.main.expires()}
 }
 
 // Redial connects and logs in anew, at the address this connection leads to,

@@ -1,3 +1,5 @@
+//go:build unix
+
 package remote_test
 
 import (
@@ -359,4 +361,44 @@ func TestAlias(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+}
+
+// An agent full of keys uses up MaxAuthTries; the remedy is named.
+func TestTooManyKeys(t *testing.T) {
+	s := newSSHD(t, "MaxAuthTries 2")
+	var files []string
+	for i := range 4 {
+		files = append(files, s.in(fmt.Sprint("other", i)))
+		writeKey(t, files[i], "")
+	}
+	d := s.dialer()
+	d.AgentSocket = agentOf(t, append(files, s.key)...)
+	r := s.reach()
+	r.Connection.IdentityFile = ""
+	if err := failure(t, d, r); !strings.Contains(err.Error(), "declare identity_file") {
+		t.Errorf("got %v, want the remedy", err)
+	}
+	r.Connection.IdentityFile = s.key
+	mustDial(t, d, r)
+}
+
+// Of several files that ssh names for an alias, the plan records the one whose
+// key was accepted.
+func TestAliasWithSeveralIdentities(t *testing.T) {
+	s := newSSHD(t)
+	bin := testenv.Program(t, "ssh")
+	other := s.in("other")
+	writeKey(t, other, "")
+	s.write("ssh_config", "Host front\n  HostName "+s.name+"\n  IdentityFile "+other+"\n  IdentityFile "+s.key+"\n")
+	d := s.dialer()
+	d.SSHConfig = func(ctx context.Context, args ...string) ([]byte, error) {
+		if args[0] != "-F" {
+			args = append([]string{"-F", s.in("ssh_config")}, args...)
+		}
+		return exec.CommandContext(ctx, bin, append([]string{"-G"}, args...)...).Output()
+	}
+	h := mustDial(t, d, apply.Reach{Host: "web-1", Connection: schema.Connection{SSHAlias: "front", User: s.user}})
+	if got := h.Facts().Connection.IdentityFile; got != s.key {
+		t.Errorf("got %q, want %q", got, s.key)
+	}
 }

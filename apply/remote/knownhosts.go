@@ -114,6 +114,11 @@ func (k *knownHosts) read(file uint16, text string) {
 	if file == 0 {
 		k.torn = text != "" && !strings.HasSuffix(text, "\n")
 	}
+	if len(k.lines) == 0 {
+		expected := strings.Count(text, "\n") + 1
+		k.lines = make([]knownLine, 0, expected)
+		k.blobs = make(map[string][]int32, expected)
+	}
 	number := int32(0)
 	for line := range strings.Lines(text) {
 		number++
@@ -313,7 +318,7 @@ func newHostCheck(known *knownHosts, address string, port int, alias string) *ho
 	return c
 }
 
-// hostKeyAlgorithms are what we take, best first, each with its certificate.
+// hostKeyTypes are what we take, best first, each with its certificate.
 var hostKeyTypes = [...]struct{ key, cert string }{
 	{ssh.KeyAlgoED25519, ssh.CertAlgoED25519v01},
 	{ssh.KeyAlgoECDSA256, ssh.CertAlgoECDSA256v01},
@@ -556,7 +561,7 @@ func (c *hostCheck) retry(err error) bool {
 	return true
 }
 
-// A samePinned check demands one key: that of a connection before.
+// A sameKeyCheck demands one key: that of a connection before.
 type sameKeyCheck struct {
 	name string
 	key  ssh.PublicKey

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -277,6 +278,15 @@ func (d *Dialer) hostCheck(h hop, pinned string) (*hostCheck, error) {
 	check := newHostCheck(known, h.address, h.port, h.alias)
 	check.acceptNew, check.pinned, check.logf = h.acceptNew, pinned, d.logf
 	return check, nil
+}
+
+// identityOf is the file whose key opened a connection, if several were
+// declared: what a plan records then.
+func identityOf(files []string, accepted *offer) (string, bool) {
+	if accepted == nil || len(files) < 2 || !slices.Contains(files, accepted.name) {
+		return "", false
+	}
+	return accepted.name, true
 }
 
 // errNoSSHConfig says that nobody can answer for ssh_alias.

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -299,11 +299,6 @@ func (t *tail) String() string {
 	return string(t.bytes)
 }
 
-// tooManyFailures is how sshd ends a login after MaxAuthTries.
-func tooManyFailures(err error) bool {
-	return strings.Contains(err.Error(), "Too many authentication failures")
-}
-
 // Tasks are the goroutines of one connection. None is started after Wait.
 type tasks struct {
 	mu   sync.Mutex
@@ -328,4 +323,17 @@ func (t *tasks) Wait() {
 	t.over = true
 	t.mu.Unlock()
 	t.wg.Wait()
+}
+
+// expires is when the certificate that opened the connection ends; zero
+// without one, or if it never does.
+func (s *session) expires() time.Time {
+	if s.offer == nil {
+		return time.Time{}
+	}
+	cert, ok := s.offer.public.(*ssh.Certificate)
+	if !ok || cert.ValidBefore == ssh.CertTimeInfinity || cert.ValidBefore > math.MaxInt64 {
+		return time.Time{}
+	}
+	return time.Unix(int64(cert.ValidBefore), 0)
 }
