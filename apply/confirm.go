@@ -87,7 +87,8 @@ func (t *transaction) explain(ctx context.Context, err error) error {
 	// The deadline of confirm may be over; this is one try and short.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	inside := tunneller.LoginInside(ctx, "127.0.0.1", t.plan.Connection.Port)
+	at := t.port.or(t.plan.Connection.Port)
+	inside := tunneller.LoginInside(ctx, at.address, at.port)
 	var refused *LoginError
 	switch {
 	case inside == nil:
@@ -131,7 +132,8 @@ func (t *transaction) loginHere(ctx context.Context) (bool, error) {
 	if t.plan.Connection.Type != schema.Local || t.opts.Login == nil {
 		return false, nil
 	}
-	return true, t.opts.Login(ctx, "127.0.0.1", 22)
+	at := t.port.or(0)
+	return true, t.opts.Login(ctx, at.address, at.port)
 }
 
 // confirmProbe waits for the daemon's own keepalive request and compares when

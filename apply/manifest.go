@@ -70,7 +70,8 @@ type manifest struct {
 	backups          int
 	listener         listener
 	program          string
-	tree             string // main file of a copied tree, where there is no namespace
+	tree             string   // main file of a copied tree, where there is no namespace
+	command          []string // the site's own way to reload; empty is the platform's
 	files            []fileChange
 }
 
@@ -99,6 +100,9 @@ func (m manifest) text() (string, error) {
 	line("tree", m.tree)
 	for _, option := range m.listener.Args {
 		line("option", option)
+	}
+	for _, word := range m.command {
+		line("command", word)
 	}
 	for _, f := range m.files {
 		line("file", f.kind())

@@ -2,9 +2,11 @@ package apply_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -29,6 +31,7 @@ type private struct {
 	port   int
 	state  string // of sshform; the machine's own is not touched
 	cmd    *exec.Cmd
+	reload string // as declared; empty is "auto"
 }
 
 const stockConfig = `# a private sshd
@@ -48,7 +51,15 @@ Match User nobody
 
 func startPrivate(t *testing.T) *private {
 	t.Helper()
-	sshd := testenv.Program(t, "sshd")
+	p := newPrivate(t)
+	p.start(testenv.Program(t, "sshd"))
+	return p
+}
+
+// newPrivate lays down the files without starting an sshd.
+func newPrivate(t *testing.T) *private {
+	t.Helper()
+	testenv.Program(t, "sshd")
 	testenv.Program(t, "ssh-keygen")
 	p := &private{t: t, dir: t.TempDir()}
 	p.config, p.state = filepath.Join(p.dir, "sshd_config"), filepath.Join(p.dir, "home")
@@ -66,7 +77,6 @@ func startPrivate(t *testing.T) *private {
 	if os.Geteuid() == 0 {
 		must(t, os.MkdirAll("/run/sshd", 0o755))
 	}
-	p.start(sshd)
 	return p
 }
 
@@ -135,7 +145,7 @@ type faulty struct {
 
 func (d *faulty) Dial(ctx context.Context, reach apply.Reach) (apply.Host, error) {
 	h, err := (&local.Dialer{}).Dial(ctx, reach)
-	return faultyHost{h, d}, err
+	return faultyHost{h, d, false}, err
 }
 
 // strikes reports whether the fault happens now.
@@ -147,10 +157,23 @@ var errFault = errors.New("a fault made by the test")
 
 type faultyHost struct {
 	apply.Host
-	d *faulty
+	d     *faulty
+	fresh bool // not the lifeline
+}
+
+func (h faultyHost) FS(ctx context.Context) (fs.FS, error) {
+	h.opens("files")
+	return h.Host.FS(ctx)
+}
+
+func (h faultyHost) opens(what string) {
+	if h.d.before != nil && !h.fresh {
+		h.d.before("open " + what)
+	}
 }
 
 func (h faultyHost) Shell(ctx context.Context) (apply.Shell, error) {
+	h.opens("shell")
 	s, err := h.Host.Shell(ctx)
 	return &faultyShell{Shell: s, d: h.d}, err
 }
@@ -166,11 +189,14 @@ func (h faultyHost) Stage(ctx context.Context, files []apply.Staged) error {
 }
 
 func (h faultyHost) Redial(ctx context.Context) (apply.Host, error) {
+	if h.d.before != nil {
+		h.d.before("redial")
+	}
 	if h.d.strikes("redial") {
 		return nil, errFault
 	}
 	again, err := h.Host.Redial(ctx)
-	return faultyHost{again, h.d}, err
+	return faultyHost{again, h.d, true}, err
 }
 
 type faultyShell struct {
@@ -214,6 +240,7 @@ func (p *private) target() schema.Target {
 	return schema.Target{
 		Address: schema.Address{Block: "server", Name: "private"}, Host: schema.Host{Name: "here"},
 		Connection: schema.Connection{Type: schema.Local}, File: schema.File{Path: p.config},
+		Reload: p.reload,
 	}
 }
 
@@ -269,7 +296,7 @@ func (p *private) plan(d apply.Dialer, interval string, more ...string) *plan.Pl
 	must(p.t, err)
 	host := plan.HostPlan{
 		Host: "here", Wave: "rest", ShardKey: plan.ShardKey("here"), Connection: seen.Connection,
-		Run: plan.Run{ConfirmTimeout: 30 * time.Second, Backups: 3, Reload: "auto"},
+		Run: plan.Run{ConfirmTimeout: 30 * time.Second, Backups: 3, Reload: cmp.Or(p.reload, "auto")},
 		Files: []plan.FileEdit{{
 			Path: p.config, RealPath: p.config, Role: plan.MainFile, Before: plan.Sum(file.Bytes), After: plan.Sum(after),
 			BeforeSize: int64(len(file.Bytes)), Mode: file.Mode, UID: file.UID, GID: file.GID, Edits: edits,

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -44,6 +45,10 @@ type RunOptions struct {
 	// is waited for, 0 is not at all.
 	NoLock      bool
 	LockTimeout time.Duration
+	// ReloadCommands are the commands of this site that a plan may name as a
+	// host's way to reload, each a program and its words: they are run as they
+	// stand, by no shell. A plan that names another one is refused.
+	ReloadCommands map[string][]string
 	// Login proves the sshd of this very machine by a login; nil proves it by
 	// other signs only. It is for local hosts, which have no SSH of their own.
 	Login func(ctx context.Context, address string, port int) error
@@ -106,5 +111,32 @@ func refuse(p *plan.Plan, opts RunOptions) error {
 	if opts.Wave != "" && !slices.ContainsFunc(p.Rollout.Waves, func(w plan.Wave) bool { return w.Name == opts.Wave }) {
 		return &RefusedError{fmt.Sprintf("the plan has no wave %q", opts.Wave)}
 	}
+	for _, h := range p.Hosts {
+		if err := refuseReload(h, opts.ReloadCommands); err != nil {
+			return err
+		}
+	}
 	return plainRun(opts.RunID)
 }
+
+// refuseReload refuses a way to reload that is neither a word of the closed
+// list nor a command that this site has named.
+func refuseReload(h plan.HostPlan, commands map[string][]string) error {
+	name := h.Run.Reload
+	switch name {
+	case "", autoReload, string(plan.ReloadByHand):
+		return nil
+	}
+	words := commands[name]
+	switch {
+	case len(words) == 0:
+		return &RefusedError{fmt.Sprintf("%s: reload = %q is neither %q nor %q, and this site has named no such command; name it in the policy of the machine that applies, or use %q",
+			h.Host, name, autoReload, plan.ReloadByHand, autoReload)}
+	case !path.IsAbs(words[0]):
+		return &RefusedError{fmt.Sprintf("%s: the reload command %q starts with %q, which is no absolute path", h.Host, name, words[0])}
+	}
+	return nil
+}
+
+// autoReload leaves the way to reload to what is found on the host.
+const autoReload = "auto"

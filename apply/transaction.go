@@ -67,6 +67,10 @@ type transaction struct {
 	wanted wantedValues
 	wrote  bool // the folder of the run exists
 	armed  time.Time
+	// unfit are the reasons against replacing the files, as the host tells them.
+	unfit []saying
+	// port is where the listener takes logins, once it has been judged.
+	port   endpoint
 	copied bool // judged without a namespace
 	// pending says that the host is left to its watchdog.
 	pending bool
@@ -250,9 +254,10 @@ func (t *transaction) lookAround(ctx context.Context) error {
 func (t *transaction) chooseListener() error {
 	want := t.plan.Facts.Listener
 	t.listener = listener{Listener: want}
-	if want.Reload == plan.NoListener || want.Reload == plan.ReloadByHand {
-		t.listener.Reload = plan.ReloadByHand
+	if t.byHand() {
+		t.listener.Reload, t.listener.Unit, t.listener.PID = plan.ReloadByHand, "", 0
 		t.listener.Path = cmp.Or(want.Path, t.machine.sshd)
+		t.judgeByHand()
 		return nil
 	}
 	got, found := t.machine.pick(want.ConfigFile)
@@ -271,6 +276,28 @@ func (t *transaction) chooseListener() error {
 	}
 	t.listener = got
 	return nil
+}
+
+// byHand reports whether no daemon is told of the change: none runs, or a
+// person does that (reload = "none").
+func (t *transaction) byHand() bool {
+	switch t.plan.Facts.Listener.Reload {
+	case plan.NoListener, plan.ReloadByHand:
+		return true
+	}
+	return t.plan.Run.Reload == string(plan.ReloadByHand)
+}
+
+// judgeByHand makes the program judge the file of the plan where no listener
+// says which file it reads.
+func (t *transaction) judgeByHand() {
+	i := slices.IndexFunc(t.plan.Changes, func(c plan.Change) bool {
+		return c.Address.Side() == schema.Server && path.IsAbs(c.File)
+	})
+	if i >= 0 && t.listener.ConfigFile != t.plan.Changes[i].File {
+		t.listener.ConfigFile = t.plan.Changes[i].File
+		t.listener.Args = []string{"-f", t.listener.ConfigFile}
+	}
 }
 
 // compareFiles gives the three answers for the files that change: do it (nil),
@@ -318,6 +345,7 @@ func (t *transaction) lock(ctx context.Context) error {
 		id: t.run, nonce: t.nonce, state: t.machine.stateFolder(), timeout: t.confirmTimeout(),
 		backups: cmp.Or(t.plan.Run.Backups, plan.DefaultBackups), listener: t.listener,
 		program: t.listener.Path, tree: t.loneCandidate(), files: t.files,
+		command: t.opts.ReloadCommands[t.plan.Run.Reload],
 	}.text()
 	if err != nil {
 		return err
@@ -418,6 +446,9 @@ func (t *transaction) digestPaths() []string {
 // What it could not compute is read again in check.
 func (t *transaction) compareDigests(output []byte) error {
 	for _, line := range sayings(output) {
+		if line.key == "unfit" {
+			t.unfit = append(t.unfit, line)
+		}
 		if line.key != "digest" {
 			continue
 		}
@@ -462,6 +493,9 @@ func (t *transaction) check(ctx context.Context) error {
 		if errors.Is(err, errAlreadyDone) && pending != nil {
 			return fmt.Errorf("the files are as the plan leaves them, and sshd has not read them: plan again to reload it")
 		}
+		return err
+	}
+	if err := t.fit(); err != nil {
 		return err
 	}
 	for i, c := range t.files {

@@ -56,6 +56,9 @@ func (t *transaction) judgeServer(ctx context.Context) error {
 		return err
 	}
 	t.copied = copied
+	if len(after.answers) > 0 {
+		t.port = endpointOf(after.answers[0].Values)
+	}
 	if err := t.compareReadSet(before.messages); err != nil {
 		return err
 	}

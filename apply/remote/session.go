@@ -198,7 +198,6 @@ type channel struct {
 	session *session
 	ended   chan struct{} // closed when the channel is
 	status  atomic.Int32  // exit status; -1 until one came
-	signal  atomic.Bool
 }
 
 // errNoSession says that the server opens no further session on the connection
@@ -256,8 +255,6 @@ func (c *channel) answer(requests <-chan *ssh.Request) {
 			if ssh.Unmarshal(r.Payload, &status) == nil {
 				c.status.Store(int32(status.Status & 0xff))
 			}
-		case "exit-signal":
-			c.signal.Store(true)
 		case keepaliveRequest:
 			select {
 			case c.session.asked <- time.Now():
@@ -275,28 +272,6 @@ func (c *channel) answer(requests <-chan *ssh.Request) {
 func (c *channel) exec(command string) error {
 	_, err := c.SendRequest("exec", false, ssh.Marshal(struct{ Command string }{command}))
 	return err
-}
-
-// A tail keeps the beginning of what is written to it, for errors.
-type tail struct {
-	mu    sync.Mutex
-	bytes []byte
-	limit int
-}
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if room := t.limit - len(t.bytes); room > 0 {
-		t.bytes = append(t.bytes, p[:min(room, len(p))]...)
-	}
-	return len(p), nil
-}
-
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return string(t.bytes)
 }
 
 // Tasks are the goroutines of one connection. None is started after Wait.

@@ -21,6 +21,23 @@ restore_folder() {
 }
 trap restore_folder EXIT
 
+# as_person WORD…: with the rights of the login user, where sudo has made us
+# root: ssh would take root's home for theirs.
+as_person() {
+	if [ "$(id -u)" != 0 ] || [ "${SUDO_USER:-root}" = root ]; then
+		"$@"
+	elif command -v runuser >/dev/null; then
+		runuser -u "$SUDO_USER" -- "$@"
+	else
+		sudo -n -u "$SUDO_USER" -- "$@"
+	fi
+}
+
+# theirs FILE: it is the login user's.
+theirs() {
+	[ "$(ls -Ldn -- "$1" | awk '{ print $3 }')" = "$(id -u -- "${SUDO_USER:-root}")" ]
+}
+
 # run LOGIN OPTION…
 run() {
 	login=$1
@@ -31,7 +48,11 @@ run() {
 		if [ "${1-}" = -F ] && [ ! -e "$2" ] && [ ! -L "$2" ]; then
 			set -- -F /dev/null
 		fi
-		"$program" "$@" -G -- "$login" </dev/null
+		if [ "${1-}" = -F ] && [ "$2" != /dev/null ] && ! theirs "$2"; then
+			"$program" "$@" -G -- "$login" </dev/null
+		else
+			as_person "$program" "$@" -G -- "$login" </dev/null
+		fi
 		;;
 	*)
 		if [ -n "$login" ]; then

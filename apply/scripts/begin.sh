@@ -8,7 +8,8 @@
 #
 # Prints "locked LINE" for each line of a foreign lock and exits with 4; else
 # "digest NUMBER HEX" for each path, HEX being "-" when it is not there and
-# empty when nothing here can tell.
+# empty when nothing here can tell; and "unfit WORD PATH" for each file of the
+# manifest that cannot or must not be replaced.
 
 LC_ALL=C
 PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin:$PATH
@@ -168,6 +169,8 @@ make_folders() {
 		folder=${real%/*}
 		if [ -n "$folder" ] && [ ! -e "$folder" ]; then
 			mkdir -m 700 -- "$folder" || return
+			# Behind sudo it is the person's, as its parent is.
+			[ "$(id -u)" != 0 ] || chown -- "$(owner_of "${folder%/*}")" "$folder" || return
 			printf '%s\n' "$folder" >>"$run/folders"
 		fi
 	done
@@ -185,10 +188,88 @@ lay_down() {
 	printf '%s\n' "$nonce" >"$run/preparing"
 }
 
+# owner_of PATH: user and group, as numbers.
+owner_of() {
+	ls -ldn -- "${1:-/}" | awk '{ print $3 ":" $4 }'
+}
+
+# mounted PATH: what the kernel's table of mounts has against replacing it.
+# Blanks in paths are octal there (proc(5)).
+mounted() {
+	[ -r /proc/self/mountinfo ] || return 0
+	file=$(printf '%s' "$1" | sed 's/\\/\\134/g; s/ /\\040/g; s/	/\\011/g') awk '
+		BEGIN { file = ENVIRON["file"]; longest = 0 }
+		$5 == file { point = 1 }
+		{ at = $5; sub(/\/$/, "", at); at = at "/" }
+		index(file, at) == 1 && length(at) >= longest { longest = length(at); options = "," $6 "," $NF "," }
+		END { if (point) print "mount"; else if (options ~ /,ro,/) print "readonly" }
+	' /proc/self/mountinfo
+}
+
+# frozen PATH: chattr +i or +a. A file system that knows no such flags is fine.
+frozen() {
+	[ -e "$1" ] || return 1
+	flags=$(lsattr -d -- "$1" 2>/dev/null) || return 1
+	case ${flags%% *} in
+	*[ia]*) return 0 ;;
+	esac
+	return 1
+}
+
+person_uid=$(id -u -- "${SUDO_USER:-$(id -un)}" 2>/dev/null)
+person_gid=$(id -g -- "${SUDO_USER:-$(id -un)}" 2>/dev/null)
+
+# shared FOLDER: others may put files of their own in the place of ours. With
+# the sticky bit they may not; a group of root's or of the user alone is no
+# other.
+shared() {
+	facts=$(ls -ldn -- "$1" | awk '{ print $1, $3, $4 }')
+	owner=${facts#* }
+	group=${owner#* }
+	owner=${owner% *}
+	case $owner in
+	0 | "$(id -u)" | "$person_uid") ;;
+	*) return 0 ;;
+	esac
+	case $facts in
+	?????????[tT]*) return 1 ;;
+	????????w*) return 0 ;;
+	?????w*)
+		case $group in
+		0 | "$(id -g)" | "$person_gid") ;;
+		*) return 0 ;;
+		esac
+		;;
+	esac
+	return 1
+}
+
+# unfit: why files of the manifest cannot or must not be replaced.
+unfit() {
+	sed -n 's/^real //p' "$run/manifest" | while IFS= read -r real; do
+		word=$(mounted "$real")
+		[ -z "$word" ] || printf 'unfit %s %s\n' "$word" "$real"
+		for path in "$real" "${real%/*}"; do
+			if frozen "${path:-/}"; then
+				printf 'unfit frozen %s\n' "${path:-/}"
+			fi
+		done
+		folder=${real%/*}
+		while :; do
+			if shared "${folder:-/}"; then
+				printf 'unfit shared %s\n' "${folder:-/}"
+			fi
+			[ -n "$folder" ] || break
+			folder=${folder%/*}
+		done
+	done
+}
+
 mkdir -- "$run" || fail "$run cannot be made"
 lay_down || undo "$run cannot be written"
 start_watchdog
 
+unfit
 number=0
 for path in "$@"; do
 	printf 'digest %s %s\n' "$number" "$(digest "$path")"

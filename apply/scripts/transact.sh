@@ -47,7 +47,6 @@ read_manifest() {
 		'pid '*) pid=$value ;;
 		'pidfile '*) pidfile=$value ;;
 		'tree '*) tree=$value ;;
-		'mode '*) mode=$value ;;
 		'file '*) kind=$value ;;
 		'real '*) real=$value ;;
 		'stage '*) stage=$value ;;
@@ -191,19 +190,35 @@ answers() {
 	return 1
 }
 
-# One start of a daemon in three seconds, or systemd gives its socket up
-# (StartLimitBurst).
+# One start of a daemon in three seconds, whichever run it is of, or systemd
+# gives its socket up (StartLimitBurst). After a boot the clock starts anew.
 space_starts() {
 	now=$(seconds)
-	last=$(cat "$run/started" 2>/dev/null || echo 0)
-	if [ $((now - last)) -lt 3 ]; then
-		sleep $((3 - now + last))
+	last=$(cat "$state/started" 2>/dev/null || echo 0)
+	since_last=$((now - last))
+	if [ "$since_last" -ge 0 ] && [ "$since_last" -lt 3 ]; then
+		sleep $((3 - since_last))
 	fi
-	seconds >"$run/started"
+	seconds >"$state/started"
+}
+
+# site_command: the words of the command that the site has named.
+site_command() {
+	set --
+	while IFS= read -r line; do
+		case $line in
+		'command '*) set -- "$@" "${line#command }" ;;
+		esac
+	done <"$run/manifest"
+	"$@"
 }
 
 # The two tables of what each way means. No exit status is believed.
 tell_daemon() {
+	if grep -q '^command ' "$run/manifest"; then
+		site_command >/dev/null 2>&1 </dev/null
+		return
+	fi
 	case $way in
 	systemd) systemctl reload "$unit" ;;
 	systemd-socket)
@@ -226,6 +241,7 @@ start_daemon() {
 		systemctl start "$unit"
 		;;
 	systemd-socket)
+		space_starts
 		for name in $sockets; do
 			systemctl reset-failed "$name"
 		done
@@ -451,21 +467,44 @@ unlock() {
 	fi
 }
 
+# claim: which files are as we leave them. An edit that somebody else has made
+# meanwhile stays theirs, and unloaded.
+claim() {
+	read_manifest
+	number=$files
+	kept=' '
+	while [ "$number" -gt 0 ]; do
+		read_manifest "$number"
+		left=$saved
+		[ "$kind" != create ] || left=$stage
+		if cmp -s -- "$left" "$real"; then
+			kept="$kept$number "
+		fi
+		number=$((number - 1))
+	done
+}
+kept=' '
+
 # settle: remembers how we leave files and folders, so that our own tidying
 # and putting back do not look like somebody's unloaded edit.
 settle() {
-	: >"$state/settled.new"
+	tail -n 200 "$state/settled" >"$state/settled.new" 2>/dev/null
 	read_manifest
 	number=$files
 	while [ "$number" -gt 0 ]; do
 		read_manifest "$number"
-		for path in "$real" "${real%/*}"; do
-			when=$(stat -c %.9Z -- "$path" 2>/dev/null || stat -f %c "$path" 2>/dev/null)
-			printf '%s %s\n' "$when" "$path" >>"$state/settled.new"
-		done
+		remember "${real%/*}"
+		case $kept in
+		*" $number "*) remember "$real" ;;
+		esac
 		number=$((number - 1))
 	done
 	mv -f "$state/settled.new" "$state/settled"
+}
+
+remember() {
+	when=$(stat -c %.9Z -- "$1" 2>/dev/null || stat -f %c "$1" 2>/dev/null)
+	printf '%s %s\n' "$when" "$1" >>"$state/settled.new"
 }
 
 # keep_original: the first run that touches a file is never pruned.
@@ -497,6 +536,7 @@ prune() {
 # likes. Without a verdict the watchdog does it again.
 finish() {
 	unguard_boot
+	claim
 	sweep || return 1
 	settle
 	say "$1" >"$run/verdict.new" && mv -f "$run/verdict.new" "$run/verdict"
@@ -513,6 +553,8 @@ tidy() {
 	while IFS= read -r folder; do
 		rmdir -- "$folder" 2>/dev/null
 	done <"$run/folders"
+	# Only a run that has seen that nobody's edits were pending stages files.
+	[ ! -f "$run/record.json" ] || settle
 	unlock
 	rm -rf "${run:?}"
 }
@@ -609,8 +651,10 @@ enter() {
 	mount --make-rprivate / && cd /
 }
 
-# put_candidates: binds every candidate over its target. A new or removed file
-# needs a copy of its folder.
+# put_candidates [halfway]: binds every candidate over its target, in the order
+# of the swap. A new or removed file needs a copy of its folder. With halfway,
+# sshd must take every tree in between: where each login has an sshd of its
+# own, it is live for a moment.
 put_candidates() {
 	read_manifest
 	total=$files
@@ -627,6 +671,12 @@ put_candidates() {
 			esac || return 1
 			;;
 		esac
+		if [ -n "${1-}" ] && [ "$number" -lt "$total" ]; then
+			check_config || {
+				fail "sshd refuses the files as they are in between, once $real has changed and the others have not"
+				return 2
+			}
+		fi
 		number=$((number + 1))
 	done
 }
@@ -735,6 +785,15 @@ label_one() {
 			return 1
 		}
 	fi
+	# Without the programs, ls tells at least that there is more than the mode.
+	if [ "$kind" = edit ] && ! command -v setfacl >/dev/null; then
+		case $(ls -ld -- "$real") in
+		??????????+*)
+			fail "$real has an access list, and there is no getfacl and setfacl here to give it to a new file"
+			return 1
+			;;
+		esac
+	fi
 	if [ "$kind" = edit ] && command -v getfacl >/dev/null && command -v setfacl >/dev/null; then
 		wanted_acl=$(getfacl -cp -- "$real" 2>/dev/null) || return 0
 		printf '%s\n' "$wanted_acl" | setfacl --set-file=- -- "$stage" 2>/dev/null
@@ -746,6 +805,26 @@ label_one() {
 	return 0
 }
 
+# ask_ssh FILE WORD…: ssh with a file of ours. Where sudo has made us root, ssh
+# runs as the login user, whose home it takes; our folder is closed to them, so
+# the file comes through a pipe of their own.
+ask_ssh() {
+	config=$1
+	shift
+	if [ "$(id -u)" != 0 ] || [ "${SUDO_USER:-root}" = root ]; then
+		"$ssh" -F "$config" "$@" </dev/null
+		return
+	fi
+	# shellcheck disable=SC2016 # the inner shell expands it
+	set -- /bin/sh -c 'cat | "$@"' sh "$ssh" -F /dev/stdin "$@"
+	if command -v runuser >/dev/null; then
+		runuser -u "$SUDO_USER" -- "$@" <"$config"
+	else
+		# shellcheck disable=SC2024 # we are root, and the file is ours
+		sudo -n -u "$SUDO_USER" -- "$@" <"$config"
+	fi
+}
+
 # judge_client MARK SSH LOGIN…: what ssh -G says with the old and the new file.
 judge_client() {
 	frame=$1
@@ -755,7 +834,7 @@ judge_client() {
 		printf '%s %s check 0\n\n%s end\n' "$frame" "$phase" "$frame"
 		for login in "$@"; do
 			{
-				messages=$("$ssh" -F "$run/$phase.conf" -G -- "$login" 2>&1 >&3 </dev/null)
+				messages=$(ask_ssh "$run/$phase.conf" -G -- "$login" 2>&1 >&3)
 				status=$?
 			} 3>&1
 			printf '\n%s err\n%s\n%s end %s\n' "$frame" "$messages" "$frame" "$status"
@@ -917,7 +996,12 @@ main() {
 		enter "$1" || exit 9
 		shift
 		judge_tree before "$@"
-		put_candidates || exit 8
+		put_candidates halfway
+		case $? in
+		0) ;;
+		2) exit 6 ;;
+		*) exit 8 ;;
+		esac
 		judge_tree after "$@"
 		;;
 	judge-client)
