@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"strings"
@@ -26,7 +27,7 @@ const (
 func Verify(p *Plan) error {
 	seen := map[string]bool{}
 	for _, h := range p.Hosts {
-		if err := verifyHost(h); err != nil {
+		if err := verifyHost(h, p.Mode); err != nil {
 			return &FileError{Reason: fmt.Sprintf("host %q: %v", h.Host, err)}
 		}
 		if seen[h.Host] {
@@ -37,7 +38,7 @@ func Verify(p *Plan) error {
 	return nil
 }
 
-func verifyHost(h HostPlan) error {
+func verifyHost(h HostPlan, mode Mode) error {
 	if h.Host == "" || len(h.Files) > maxFiles {
 		return fmt.Errorf("it has no name or too many files")
 	}
@@ -65,7 +66,7 @@ func verifyHost(h HostPlan) error {
 		if !sides[side] {
 			return fmt.Errorf("%s belongs to no change", f.Path)
 		}
-		if err := verifyFile(f, side); err != nil {
+		if err := verifyFile(f, side, mode); err != nil {
 			return fmt.Errorf("%s: %w", f.Path, err)
 		}
 	}
@@ -80,7 +81,7 @@ func knownWay(w Way) bool {
 	return false
 }
 
-func verifyFile(f FileEdit, side schema.Side) error {
+func verifyFile(f FileEdit, side schema.Side, mode Mode) error {
 	for _, p := range []string{f.Path, f.RealPath} {
 		if !path.IsAbs(p) || path.Clean(p) != p || strings.ContainsRune(p, 0) {
 			return fmt.Errorf("the path %q is not absolute and plain", p)
@@ -95,7 +96,11 @@ func verifyFile(f FileEdit, side schema.Side) error {
 		return fmt.Errorf("it is larger than sshform edits")
 	}
 	for _, e := range f.Edits {
-		if err := verifyEdit(e, side); err != nil {
+		verify := verifyEdit
+		if mode == Restore {
+			verify = verifyReturn
+		}
+		if err := verify(e, side); err != nil {
 			return fmt.Errorf("edit of line %d: %w", e.Line, err)
 		}
 	}
@@ -134,6 +139,22 @@ func verifyEdit(e Edit, side schema.Side) error {
 		return fmt.Errorf("a block's first line is never removed")
 	}
 	return nil
+}
+
+// verifyReturn accepts what a restore needs beyond other plans: it takes away
+// the first line of a block that sshform made, and the line end that it gave to
+// the last line of a file. That no other line changes its block is seen from
+// the text, by VerifyText.
+func verifyReturn(e Edit, side schema.Side) error {
+	if e.Op == Replace && lineKey(e.Old) == lineKey(e.New) && len(e.Old) <= maxLine {
+		_, err := schema.ParseAddress(e.Address)
+		return err
+	}
+	if e.Op == Delete && e.New == "" && isHeader(e.Old) {
+		_, err := schema.ParseAddress(e.Address)
+		return cmp.Or(err, verifyLine(e.Old, side))
+	}
+	return verifyEdit(e, side)
 }
 
 // verifyLine accepts one line that this tool may add, change or remove: a
