@@ -514,8 +514,24 @@ func (t *transaction) check(ctx context.Context) error {
 	return nil
 }
 
-// candidate replays the edits and demands the plan's digest.
+// candidate makes the text that the plan promises. A forged plan may not move
+// lines of somebody else into another block by what it does around them.
 func (t *transaction) candidate(c fileChange, before []byte) ([]byte, error) {
+	after, err := t.replayed(c, before)
+	if err != nil || t.revert != "" {
+		return after, err
+	}
+	side := schema.Server
+	if c.Role == plan.ClientFile {
+		side = schema.Client
+	}
+	if err := plan.VerifyText(side, before, after); err != nil {
+		return nil, fmt.Errorf("%s: %w", c.Path, err)
+	}
+	return after, nil
+}
+
+func (t *transaction) replayed(c fileChange, before []byte) ([]byte, error) {
 	if c.After == "" {
 		return nil, nil
 	}

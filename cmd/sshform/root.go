@@ -77,9 +77,9 @@ func (p *program) mainCommands() []*cobra.Command {
 
 func (p *program) otherCommands() []*cobra.Command {
 	return []*cobra.Command{
-		p.completionCommand(), p.consoleCommand(), p.driftCommand(), p.explainCommand(), p.fmtCommand(),
+		p.completionCommand(), p.consoleCommand(), p.destroyCommand(), p.driftCommand(), p.explainCommand(), p.fmtCommand(),
 		p.forceUnlockCommand(), p.historyCommand(), p.inspectCommand(), p.locksCommand(),
-		p.outputCommand(), p.runsCommand(), p.schemaCommand(), p.showCommand(), p.versionCommand(),
+		p.outputCommand(), p.restoreCommand(), p.runsCommand(), p.schemaCommand(), p.showCommand(), p.versionCommand(),
 	}
 }
 

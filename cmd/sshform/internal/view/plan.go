@@ -48,6 +48,10 @@ func (h *Human) noChanges(s Shown) {
 		h.print("Nothing to change on the hosts that could be read.\n")
 		return
 	}
+	if s.Plan.Mode == plan.Restore {
+		h.print("%s There is nothing to put back.\n", h.out.paint(green, "No changes."))
+		return
+	}
 	h.print("%s Your infrastructure matches the configuration.\n", h.out.paint(green, "No changes."))
 	if s.Read.Hosts > 0 {
 		h.print("\n%s\n", Wrap(fmt.Sprintf("sshform has read %s on %s and found every declared value in force.",
