@@ -390,6 +390,7 @@ func (s *scene) put(w *want) (string, *schema.Diagnostic) {
 		if results, proved := s.proof(tree, *w); proved {
 			s.drafts[p.file] = d
 			s.tree, s.current = tree, results
+			delete(s.gone, p.file)
 			w.file = p.file
 			return p.reason, nil
 		}

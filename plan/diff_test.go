@@ -174,11 +174,26 @@ type diffCase struct {
 	changed  bool
 	refusals []string
 	inScope  map[string]bool // scope and login, asked of the program itself
+	// asked has the answers about the files as they are now.
+	asked map[plan.Login]plan.Answer
 }
 
 func newCase(seed uint64, judge *program, dir string) *diffCase {
 	g := newGenerator(seed, judge.side, dir)
-	return &diffCase{g: g, judge: judge, targets: g.targets(), before: maps.Clone(g.files), inScope: map[string]bool{}}
+	return &diffCase{g: g, judge: judge, targets: g.targets(), before: maps.Clone(g.files), inScope: map[string]bool{}, asked: map[plan.Login]plan.Answer{}}
+}
+
+// ask puts a login to the program, once for each state of the files.
+func (c *diffCase) ask(login plan.Login) (plan.Answer, error) {
+	answer, known := c.asked[login]
+	if !known {
+		var err error
+		if answer, err = c.judge.ask(c.g.main, login); err != nil {
+			return plan.Answer{}, err
+		}
+		c.asked[login] = answer
+	}
+	return answer, nil
 }
 
 func (c *diffCase) run() (err error) {
@@ -259,7 +274,7 @@ func (c *diffCase) refused(p *plan.Plan, diags schema.Diagnostics) error {
 			return fmt.Errorf("%s", d.Detail)
 		case "OpenSSH refuses the present configuration":
 			for _, login := range c.pool() {
-				answer, err := c.judge.ask(c.g.main, login)
+				answer, err := c.ask(login)
 				if err != nil {
 					return err
 				}
@@ -305,7 +320,7 @@ func (c *diffCase) observe() (*plan.Observed, error) {
 			o.Folders[name] = observeFolder(name)
 		}
 		for _, login := range asking.Logins {
-			answer, err := c.judge.ask(login.File, login)
+			answer, err := c.ask(login)
 			if err != nil {
 				return nil, err
 			}
@@ -364,7 +379,7 @@ func (c *diffCase) logins(p *plan.Plan) []plan.Login {
 // pool draws logins that blocks and scopes are about.
 func (c *diffCase) pool() []plan.Login {
 	var logins []plan.Login
-	for range 4 {
+	for range 3 {
 		if c.judge.side == schema.Client {
 			logins = append(logins, plan.Login{Client: true, File: c.g.main, Host: pick(c.g, "target", "web1", "web2", "other", "x.example", "nobody")})
 			continue
@@ -381,7 +396,7 @@ func (c *diffCase) pool() []plan.Login {
 func (c *diffCase) answers(logins []plan.Login) (map[plan.Login]plan.Answer, error) {
 	all := map[plan.Login]plan.Answer{}
 	for _, login := range logins {
-		answer, err := c.judge.ask(c.g.main, login)
+		answer, err := c.ask(login)
 		if err != nil {
 			return nil, err
 		}
@@ -426,6 +441,7 @@ func (c *diffCase) carryOut(p *plan.Plan) error {
 	}
 	for _, f := range p.Hosts[0].Files {
 		c.changed = true
+		clear(c.asked)
 		before, err := os.ReadFile(f.RealPath)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err

@@ -23,6 +23,8 @@ type generator struct {
 	// scopes are the criteria or patterns that blocks of the tree have, so
 	// that wants can be for the same.
 	scopes []string
+	// inMatch keeps keywords that sshd refuses in a Match block out of it.
+	inMatch bool
 }
 
 func newGenerator(seed uint64, side schema.Side, dir string) *generator {
@@ -35,7 +37,7 @@ func newGenerator(seed uint64, side schema.Side, dir string) *generator {
 		name := pick(g, "d/10-a.conf", "d/20-b.conf", "d/9-c.conf", "d/B.conf", "d/.hidden.conf", "e/one", "e/two", "sp ace")
 		g.files[dir+"/"+name] = g.file(depth - 1)
 	}
-	if side == schema.Server && g.chance(0.2) {
+	if side == schema.Server && g.chance(0.3) {
 		g.files[dir+"/d/"+g.dropIn()] = plan.DropInMark + "\n" + g.file(0)
 	}
 	if g.chance(0.05) {
@@ -70,6 +72,7 @@ func (g *generator) file(depth int) string {
 	if depth > 0 && g.chance(0.4) {
 		b.WriteString("Include " + g.dir + "/d/*.conf" + ending)
 	}
+	g.inMatch = depth < 2 && g.chance(0.9) // an included file may stand in a block
 	for i := range n {
 		b.WriteString(g.line(depth))
 		if i < n-1 || g.chance(0.8) {
@@ -84,16 +87,19 @@ func (g *generator) line(depth int) string {
 	case r < 0.14:
 		return pick(g, "", "  ", "\t", "#", "# text", "# ClientAliveInterval is set below", "#ClientAliveInterval 0",
 			"#ClientAliveCountMax 3", "  #TCPKeepAlive yes", "#\tServerAliveInterval 0", "#   ConnectTimeout 0", "#Match all", "# \\")
-	case r < 0.16:
+	case r < 0.15:
 		return g.oddity()
-	case r < 0.34:
+	case r < 0.33:
 		return g.block()
 	case r < 0.44 && depth > 0:
 		return g.spell("Include", g.includes())
 	}
-	keyword := g.keyword()
 	if g.chance(0.25) {
 		return g.other()
+	}
+	keyword := g.keyword()
+	if d, _ := schema.Define(g.side, keyword); g.inMatch && d.Match.IsZero() {
+		keyword = "ClientAliveInterval"
 	}
 	return g.spell(keyword, g.awkward(keyword))
 }
@@ -101,7 +107,7 @@ func (g *generator) line(depth int) string {
 // oddity is a line that is strange as a whole; some are refused.
 func (g *generator) oddity() string {
 	return pick(g, "==ClientAliveInterval 3", "\"ClientAliveInterval 3", "ClientAliveInterval 1\x00junk", "# nul\x00",
-		"=TCPKeepAlive no", "\"TCPKeepAlive\"no", "\"TCPKeepAlive\" no", "KeepAlive no", "TCPKeepAlive no \f", "\r\rTCPKeepAlive no",
+		"=TCPKeepAlive no", "\"TCPKeepAlive\"no", "\"TCPKeepAlive\" no", "KeepAlive no", "ClientAliveInterval 0", "\"\"=ClientAliveInterval 9", "# a\x00b", "TCPKeepAlive no \f", "\r\rTCPKeepAlive no",
 		"TCPKeepAlive\r no", "\"\" TCPKeepAlive no", "\"\"=TCPKeepAlive no", "ServerAliveInterval 5\x00junk", "Protocol 2",
 		"ClientAliveInterval 5 6", "TCPKeepAlive ''", "NoSuchKeyword yes")
 }
@@ -113,7 +119,8 @@ func (g *generator) other() string {
 			"ProxyCommand nc %h 22 # kept", "RekeyLimit 1G 1h", "IPQoS af21", "LogLevel VERBOSE", "ForwardX11 no")
 	}
 	return pick(g, "X11Forwarding yes", "PermitTTY no", "AcceptEnv LANG", "ForceCommand echo 'a b' # c", "RekeyLimit 1G none",
-		"IPQoS af21 cs1", "MaxSessions 3", "Banner none", "AllowTcpForwarding no", "PermitRootLogin no", "LogLevel VERBOSE")
+		"IPQoS af21 cs1", "MaxSessions 3", "Banner none", "AllowTcpForwarding no", "PermitRootLogin no", "LogLevel VERBOSE",
+		"PermitUserRC no", "X11DisplayOffset 12")
 }
 
 // spell writes a directive in one of the many ways OpenSSH reads.
@@ -184,6 +191,7 @@ func (g *generator) block() string {
 	}
 	scope := g.criteria()
 	g.scopes = append(g.scopes, scope)
+	g.inMatch = g.chance(0.98)
 	return g.spell("Match", scope)
 }
 
@@ -232,7 +240,7 @@ func (g *generator) targets() []schema.Target {
 		scope := g.scope()
 		if g.side == schema.Server {
 			t.Scope.Match = scope
-			if g.chance(0.25) {
+			if includes := strings.Contains(g.files[g.main], "/d/*.conf"); includes && g.chance(0.4) || g.chance(0.02) {
 				t.File.DropIn = g.dropIn()
 			}
 		} else {

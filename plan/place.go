@@ -421,15 +421,19 @@ func (s *scene) dropInSpots(w want) []spot {
 	}}}
 }
 
-// newFileSpot writes a file of our own that is not there yet.
+// newFileSpot writes a file of our own that is not there yet, or one in which
+// another target has just left nothing but its mark.
 func (s *scene) newFileSpot(w want, name, reason string) spot {
 	return spot{file: name, reason: reason, write: func(d *draft) bool {
-		lines := []string{DropInMark, w.line()}
+		if len(d.lines) == 0 {
+			d.insert(1, DropInMark+d.newline(), w.address())
+		}
+		at, lines := 2, []string{w.line()}
 		if narrow(w.target.Scope) {
-			lines = []string{DropInMark, "Match " + w.target.Scope.Match, "    " + w.line()}
+			at, lines = len(d.lines)+1, []string{"Match " + w.target.Scope.Match, "    " + w.line()}
 		}
 		for i, text := range lines {
-			d.insert(i+1, text+"\n", w.address())
+			d.insert(at+i, text+d.newline(), w.address())
 		}
 		return true
 	}}

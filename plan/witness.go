@@ -129,13 +129,60 @@ func (s *scene) scopeWitness(scope schema.Scope) (Login, error) {
 		if complaint != "" {
 			return Login{}, fmt.Errorf("Host %s: %s", scope.Patterns, complaint)
 		}
+		apart := append(slices.Clone(patterns), s.otherPatterns(patterns)...)
+		if login, err := s.blockWitness(&sshconf.Block{Keyword: "Host", Patterns: apart}); err == nil {
+			return login, nil
+		}
 		return s.blockWitness(&sshconf.Block{Keyword: "Host", Patterns: patterns})
 	}
 	criteria, complaint := sshconf.ParseCriteria(s.dialect(), scope.Match)
 	if complaint != "" {
 		return Login{}, fmt.Errorf("Match %s: %s", scope.Match, complaint)
 	}
+	if login, err := s.blockWitness(&sshconf.Block{Keyword: "Match", Criteria: s.apart(criteria)}); err == nil {
+		return login, nil
+	}
 	return s.blockWitness(&sshconf.Block{Keyword: "Match", Criteria: criteria})
+}
+
+// otherPatterns excludes the hosts of other targets: a witness shall stand for
+// its own target only, where such a host exists.
+func (s *scene) otherPatterns(own []string) []string {
+	var out []string
+	for _, t := range s.targets {
+		patterns, complaint := sshconf.ParsePatterns(s.dialect(), t.Scope.Patterns)
+		if !narrow(t.Scope) || complaint != "" {
+			continue
+		}
+		for _, p := range patterns {
+			if !strings.HasPrefix(p, "!") && !slices.Contains(own, p) {
+				out = append(out, "!"+p)
+			}
+		}
+	}
+	return out
+}
+
+// apart excludes the logins of other targets that are told by the same one
+// criterion.
+func (s *scene) apart(own []sshconf.Criterion) []sshconf.Criterion {
+	all := slices.Clone(own)
+	for _, t := range s.targets {
+		criteria, complaint := sshconf.ParseCriteria(s.dialect(), t.Scope.Match)
+		if !narrow(t.Scope) || complaint != "" || len(criteria) != 1 || criteria[0].Name == "localport" {
+			continue
+		}
+		i := slices.IndexFunc(own, func(c sshconf.Criterion) bool { return c.Name == criteria[0].Name })
+		if i < 0 {
+			continue
+		}
+		for p := range strings.SplitSeq(criteria[0].Argument, ",") {
+			if p != "" && !strings.HasPrefix(p, "!") && !slices.Contains(strings.Split(own[i].Argument, ","), p) {
+				all[i].Argument += ",!" + p
+			}
+		}
+	}
+	return all
 }
 
 func (s *scene) blockWitness(b *sshconf.Block) (Login, error) {
