@@ -78,8 +78,8 @@ func (p *program) mainCommands() []*cobra.Command {
 func (p *program) otherCommands() []*cobra.Command {
 	return []*cobra.Command{
 		p.completionCommand(), p.consoleCommand(), p.destroyCommand(), p.driftCommand(), p.explainCommand(), p.fmtCommand(),
-		p.forceUnlockCommand(), p.historyCommand(), p.inspectCommand(), p.locksCommand(),
-		p.outputCommand(), p.restoreCommand(), p.runsCommand(), p.schemaCommand(), p.showCommand(), p.versionCommand(),
+		p.forceUnlockCommand(), p.graphCommand(), p.historyCommand(), p.inspectCommand(), p.locksCommand(),
+		p.outputCommand(), p.probeCommand(), p.restoreCommand(), p.runsCommand(), p.schemaCommand(), p.showCommand(), p.versionCommand(),
 	}
 }
 

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"net"
+	"sync"
+	"time"
+)
+
+// A deafLine is a TCP connection that can play dead: its kernel goes on
+// acknowledging, as the kernel of a program that hangs does, and nobody reads
+// or answers.
+type deafLine struct {
+	mu   sync.Mutex
+	last *deafConn
+}
+
+// dial opens the connection. Of several the last one counts.
+func (l *deafLine) dial(ctx context.Context, address string) (net.Conn, error) {
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.last = &deafConn{Conn: conn, ended: make(chan struct{})}
+	return l.last, nil
+}
+
+// playDead stops everything and returns when the other side hangs up: how long
+// after our last packet each of its own came, and how long after it the end.
+func (l *deafLine) playDead(ctx context.Context) (heard []time.Duration, dropped time.Duration, err error) {
+	l.mu.Lock()
+	conn := l.last
+	l.mu.Unlock()
+	conn.mu.Lock()
+	conn.deaf = true
+	conn.mu.Unlock()
+	select {
+	case <-conn.ended:
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+		// Whoever still waits for an answer shall not wait for ever.
+		defer conn.Close()
+	}
+	conn.mu.Lock()
+	defer conn.mu.Unlock()
+	for _, at := range conn.heard {
+		heard = append(heard, at.Sub(conn.sent))
+	}
+	if err == nil {
+		dropped = conn.end.Sub(conn.sent)
+	}
+	return heard, dropped, err
+}
+
+type deafConn struct {
+	net.Conn
+	ended chan struct{} // closed when the other side has hung up
+
+	mu    sync.Mutex
+	deaf  bool
+	sent  time.Time // of the last byte written
+	heard []time.Time
+	end   time.Time
+}
+
+// Read hands nothing on once the connection is deaf. It looks at what arrives
+// to know when that is.
+func (c *deafConn) Read(p []byte) (int, error) {
+	for {
+		n, err := c.Conn.Read(p)
+		if !c.swallow(n, err) {
+			return n, err
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+}
+
+func (c *deafConn) swallow(n int, err error) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.deaf {
+		return false
+	}
+	now := time.Now()
+	if n > 0 {
+		c.heard = append(c.heard, now)
+	}
+	if err != nil && c.end.IsZero() {
+		c.end = now
+		close(c.ended)
+	}
+	return true
+}
+
+// Write says nothing once the connection is deaf, and does not let on.
+func (c *deafConn) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.deaf {
+		return len(p), nil
+	}
+	c.sent = time.Now()
+	return c.Conn.Write(p)
+}
