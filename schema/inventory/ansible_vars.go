@@ -25,8 +25,7 @@ const (
 // A varsFolder reads group_vars and host_vars beside an inventory. Symbolic
 // links do not lead out of the folder.
 type varsFolder struct {
-	root  *os.Root
-	shown string
+	root *os.Root
 	// listed are the folders that exist, with their entries.
 	listed map[string]map[string][]string
 	done   map[string]map[string]any

@@ -135,9 +135,8 @@ func TestSSHConfigNames(t *testing.T) {
 	write(t, filepath.Join(dir, "later"), "Host later")
 	write(t, filepath.Join(dir, "absolute"), "Host absolute\n")
 	listing, diags := inventory.Load(t.Context(), inventory.Source{Kind: inventory.SSHConfig, Path: filepath.Join(dir, "config")}, nil)
-	var got, told []string
+	var told []string
 	for _, h := range listing.Hosts {
-		got = append(got, h.Name)
 		if want := (schema.Connection{SSHAlias: h.Name}); h.Connection != want {
 			t.Errorf("%s: got %+v, want %+v", h.Name, h.Connection, want)
 		}
@@ -156,7 +155,7 @@ func TestSSHConfigNames(t *testing.T) {
 	}
 	write(t, filepath.Join(dir, "config"), strings.Replace(string(text), ` back\ slash`, "", 1))
 	listing, _ = inventory.Load(t.Context(), inventory.Source{Kind: inventory.SSHConfig, Path: filepath.Join(dir, "config")}, nil)
-	got = nil
+	var got []string
 	for _, h := range listing.Hosts {
 		got = append(got, h.Name)
 	}
