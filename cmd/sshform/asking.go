@@ -49,8 +49,9 @@ type sight struct {
 	host  string         // of the configuration; empty for files of a disk
 	cfg   *schema.Config // with one target, the file of the host; nil for a disk
 	// typed is the main file as it was named, dir the folder as it was named
-	// that stands for /etc/ssh; both empty where paths are shown as they are.
-	typed, dir string
+	// that stands for /etc/ssh, root the one that stands for /; empty where
+	// paths are shown as they are.
+	typed, dir, root string
 }
 
 // shown is a path as people know it.
@@ -70,8 +71,8 @@ func (s *sight) real(name string) string {
 	switch {
 	case s.host != "":
 		return s.host + name
-	case s.disk.below == "/" && s.disk.dir != "/":
-		return filepath.Join(s.disk.dir, name)
+	case s.root != "":
+		return filepath.Join(s.root, name)
 	}
 	return s.shown(name)
 }
@@ -124,7 +125,7 @@ func (l *looking) side(name string) (schema.Side, error) {
 
 // standard is what a program reads when no file is named.
 func (l *looking) standard(side schema.Side) (*sight, error) {
-	s := &sight{query: plan.Query{Side: side}}
+	s := &sight{query: plan.Query{Side: side}, root: l.root}
 	var err error
 	s.disk, err = l.disk()
 	return s, err
@@ -245,7 +246,7 @@ func (p *program) observe(ctx context.Context, l *looking, s *sight, asks func(p
 	if o.Release.IsZero() {
 		return nil, unknownRelease("No ssh is installed here that could tell")
 	}
-	if l.root == "" && s.dir == "" {
+	if s.root == "" && s.dir == "" {
 		me := host.Facts().Connection
 		o.User, o.Home, o.UID = me.User, me.Machine.Home, me.Machine.UID
 		if s.disk.owners, err = host.FS(ctx); err != nil {
