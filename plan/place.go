@@ -101,10 +101,7 @@ func (s *scene) includeInMain(r *sshconf.Result, file string) (sshconf.Inclusion
 
 func (s *scene) replaceSpot(w want, at sshconf.Place) spot {
 	reason := fmt.Sprintf("line %d", s.oldLine(at))
-	if at.File != s.main {
-		reason = fmt.Sprintf("line %d of %s", s.oldLine(at), path.Base(at.File))
-	}
-	return spot{file: at.File, reason: reason, write: func(d *draft) bool {
+	return spot{file: at.File, reason: reason + s.of(at.File), write: func(d *draft) bool {
 		before := d.lines[at.Line-1].text
 		after := withArgument(d.parse().Line(at.Line), string(w.argument))
 		edit := Edit{Op: Replace, Line: at.Line, Old: before, New: after, Address: w.address()}
@@ -114,6 +111,14 @@ func (s *scene) replaceSpot(w want, at sshconf.Place) spot {
 		d.replace(at.Line, after, w.address())
 		return true
 	}}
+}
+
+// of names a file that is not the main one, behind what stands in it.
+func (s *scene) of(name string) string {
+	if name == s.main {
+		return ""
+	}
+	return " of " + path.Base(name)
 }
 
 // withArgument returns the line with another argument: indentation, spelling
@@ -165,7 +170,7 @@ func (s *scene) insertSpot(w want, line int, reason string) spot {
 func (s *scene) belowSpot(w want, name string, line int, indent string) spot {
 	text := strings.TrimSpace(string(s.file(name).Line(line).Text))
 	return spot{
-		file: name, reason: fmt.Sprintf("below line %d: %s", s.oldLine(sshconf.Place{File: name, Line: line}), text),
+		file: name, reason: fmt.Sprintf("below line %d%s: %s", s.oldLine(sshconf.Place{File: name, Line: line}), s.of(name), text),
 		write: func(d *draft) bool {
 			d.insert(line+1, indent+w.line()+d.newline(), w.address())
 			return true
@@ -314,7 +319,7 @@ func (s *scene) betterEndFirst(spots []spot, r *sshconf.Result, w want) []spot {
 	if taken {
 		return spots
 	}
-	end := slices.IndexFunc(spots, func(p spot) bool { return p.reason == endOfFile })
+	end := slices.IndexFunc(spots, func(p spot) bool { return strings.HasPrefix(p.reason, endOfFile) })
 	if end > 0 {
 		own := slices.IndexFunc(spots, func(p spot) bool { return strings.HasPrefix(p.reason, newBlock) })
 		spots[own], spots[end] = spots[end], spots[own]
@@ -357,7 +362,7 @@ func (s *scene) inBlockSpots(w want, block *sshconf.Block) []spot {
 	}
 	name := strings.TrimSpace(block.Keyword + " " + block.Text)
 	after := func(line int, reason string) spot {
-		return spot{file: block.File, reason: fmt.Sprintf(reason, name, s.oldLine(block.Place)), write: func(d *draft) bool {
+		return spot{file: block.File, reason: fmt.Sprintf(reason, name, s.oldLine(block.Place)) + s.of(block.File), write: func(d *draft) bool {
 			d.insert(line+1, indent+w.line()+d.newline(), w.address())
 			return true
 		}}
@@ -459,7 +464,7 @@ func (s *scene) firstDropInSpot(w want) []spot {
 	if s.tree.File(name) != nil {
 		spots := s.blockSpots(w, name)
 		for i := range spots {
-			spots[i].reason += " of " + FirstDropIn + overruled
+			spots[i].reason += overruled
 		}
 		return spots
 	}

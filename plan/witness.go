@@ -127,7 +127,7 @@ func (s *scene) scopeWitness(scope schema.Scope) (Login, error) {
 	if s.side == schema.Client {
 		patterns, complaint := sshconf.ParsePatterns(s.dialect(), scope.Patterns)
 		if complaint != "" {
-			return Login{}, fmt.Errorf("Host %s: %s", scope.Patterns, complaint)
+			return Login{}, fmt.Errorf("the patterns %q: %s", scope.Patterns, complaint)
 		}
 		apart := append(slices.Clone(patterns), s.otherPatterns(patterns)...)
 		if login, err := s.blockWitness(&sshconf.Block{Keyword: "Host", Patterns: apart}); err == nil {
@@ -137,7 +137,7 @@ func (s *scene) scopeWitness(scope schema.Scope) (Login, error) {
 	}
 	criteria, complaint := sshconf.ParseCriteria(s.dialect(), scope.Match)
 	if complaint != "" {
-		return Login{}, fmt.Errorf("Match %s: %s", scope.Match, complaint)
+		return Login{}, fmt.Errorf("the criteria %q: %s", scope.Match, complaint)
 	}
 	if login, err := s.blockWitness(&sshconf.Block{Keyword: "Match", Criteria: s.apart(criteria)}); err == nil {
 		return login, nil
@@ -151,11 +151,11 @@ func (s *scene) otherPatterns(own []string) []string {
 	var out []string
 	for _, t := range s.targets {
 		patterns, complaint := sshconf.ParsePatterns(s.dialect(), t.Scope.Patterns)
-		if !narrow(t.Scope) || complaint != "" {
+		if !narrow(t.Scope) || complaint != "" || slices.Equal(patterns, own) {
 			continue
 		}
 		for _, p := range patterns {
-			if !strings.HasPrefix(p, "!") && !slices.Contains(own, p) {
+			if !strings.HasPrefix(p, "!") {
 				out = append(out, "!"+p)
 			}
 		}
@@ -173,11 +173,11 @@ func (s *scene) apart(own []sshconf.Criterion) []sshconf.Criterion {
 			continue
 		}
 		i := slices.IndexFunc(own, func(c sshconf.Criterion) bool { return c.Name == criteria[0].Name })
-		if i < 0 {
+		if i < 0 || own[i] == criteria[0] {
 			continue
 		}
 		for p := range strings.SplitSeq(criteria[0].Argument, ",") {
-			if p != "" && !strings.HasPrefix(p, "!") && !slices.Contains(strings.Split(own[i].Argument, ","), p) {
+			if p != "" && !strings.HasPrefix(p, "!") {
 				all[i].Argument += ",!" + p
 			}
 		}
