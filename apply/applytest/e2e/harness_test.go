@@ -112,14 +112,19 @@ func planFor(ctx context.Context, d apply.Dialer, targets ...schema.Target) (*pl
 		}
 	}
 	p, diags := plan.Build(cfg, observed, plan.BuildOptions{Tool: plan.Tool{Name: "sshform", Version: "e2e"}})
-	if diags.HasErrors() {
-		var b strings.Builder
-		for _, d := range diags {
-			fmt.Fprintf(&b, "%s: %s\n", d.Summary, d.Detail)
-		}
-		return p, seen, errors.New(b.String())
+	return p, seen, problems(diags)
+}
+
+// problems makes one error of all that a person would be told to mend.
+func problems(diags schema.Diagnostics) error {
+	if !diags.HasErrors() {
+		return nil
 	}
-	return p, seen, nil
+	var b strings.Builder
+	for _, d := range diags {
+		fmt.Fprintf(&b, "%s: %s\n", d.Summary, d.Detail)
+	}
+	return errors.New(b.String())
 }
 
 // runPlan applies the plan to its one host.
@@ -166,6 +171,6 @@ for i in 1 2 3 4 5; do
   mkdir -p /run/sshd
   out=$(/usr/sbin/sshd -T) && break
 done
-echo "$out" | sed -n "s/^$1 //p"`, "sh", strings.ToLower(keyword))
+echo "$out" | sed -n "s/^$1 //Ip"`, "sh", keyword)
 	return strings.TrimSpace(out), err
 }
