@@ -147,6 +147,7 @@ func (p *program) makePlan(ctx context.Context, o planning, operation string, d 
 	if err != nil {
 		return nil, err
 	}
+	p.declared = cfg
 	m := &made{configuration: configuration, reading: readingOf(cfg)}
 	p.view().Reading(m.reading)
 	began := p.now()

@@ -39,6 +39,9 @@ type program struct {
 	signals chan os.Signal
 	// found is everything that was told, for reports.
 	found schema.Diagnostics
+	// declared is the configuration that a plan was made from, for reports;
+	// nil before that, and for a plan from a file.
+	declared *schema.Config
 	// redact takes secrets out of what is printed; it learns them while the
 	// configuration is read.
 	redact *view.Redactor

@@ -17,6 +17,7 @@ import (
 	"github.com/sshform/sshform/apply"
 	"github.com/sshform/sshform/cmd/sshform/internal/view"
 	"github.com/sshform/sshform/plan"
+	"github.com/sshform/sshform/schema"
 )
 
 // reporting is what -report and -result ask for, and what there is to tell.
@@ -76,6 +77,14 @@ func (p *program) finishReports(r *reporting, outcome error) error {
 		r.told.Found = append(r.told.Found, told...)
 	}
 	errs := []error{outcome}
+	if r.wants("html") && r.told.Plan != nil {
+		cfg := p.declared
+		if cfg == nil {
+			cfg = &schema.Config{} // a plan from a file tells no networks and no peers
+		}
+		pairs, err := pairsOf(cfg, r.told.Plan, nil)
+		r.told.Pairs, errs = pairs, append(errs, err)
+	}
 	for _, wanted := range r.wanted {
 		format, file, _ := strings.Cut(wanted, ":")
 		if format == github {
@@ -88,6 +97,11 @@ func (p *program) finishReports(r *reporting, outcome error) error {
 		errs = append(errs, writeReport(r.resultFile(), "json", r.told))
 	}
 	return errors.Join(errs...)
+}
+
+// wants reports whether a report in this format was asked for.
+func (r *reporting) wants(format string) bool {
+	return slices.ContainsFunc(r.wanted, func(wanted string) bool { return strings.HasPrefix(wanted, format+":") })
 }
 
 // resultFile names a file in a directory by run and shard, so that the results

@@ -26,12 +26,14 @@ type Reported struct {
 	Wave              string // of -wave; empty is all
 	Found             schema.Diagnostics
 	Started, Finished time.Time
-	Redact            *Redactor
+	// Pairs are the clients and servers that talk to each other, for html.
+	Pairs  []Explained
+	Redact *Redactor
 }
 
 // ReportFormats are the formats that WriteReport knows.
 func ReportFormats() []string {
-	return []string{"json", "retry", "markdown", "gitlab-terraform", "junit"}
+	return []string{"json", "retry", "markdown", "gitlab-terraform", "junit", "html"}
 }
 
 // WriteReport writes a report in one of the formats of ReportFormats.
@@ -48,6 +50,8 @@ func WriteReport(w io.Writer, format string, r Reported) error {
 		return r.gitlab(w)
 	case "junit":
 		return r.junit(w)
+	case "html":
+		return r.html(w)
 	}
 	return fmt.Errorf("there is no report %q", format)
 }
