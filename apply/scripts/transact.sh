@@ -161,8 +161,17 @@ listening() {
 	done | grep -xF "$open" | sort
 }
 
+# living PID: it runs. Where process 1 reaps nobody, the dead keep their number.
+living() {
+	kill -0 "$1" 2>/dev/null || return 1
+	case $(awk '{ sub(/.*\) /, ""); print $1 }' "/proc/$1/stat" 2>/dev/null) in
+	Z | X) return 1 ;;
+	esac
+	return 0
+}
+
 alive() {
-	[ "${pid:-0}" -gt 0 ] && kill -0 "$pid" 2>/dev/null
+	[ "${pid:-0}" -gt 0 ] && living "$pid"
 }
 
 # ports: where sshd is to listen, as the configuration on disk has it.
@@ -619,6 +628,9 @@ restore_daemon() {
 			else
 				start_daemon
 			fi
+		elif [ "$way" != systemd-socket ] && alive; then
+			# Another's file is bad. A signal would end the daemon, which is well.
+			return 0
 		fi
 		if answers; then
 			return 0
@@ -912,7 +924,7 @@ session_of() {
 # armed: the watchdog lives, and does not end when our connection does.
 guarded() {
 	read -r guard_pid guard_nonce <"$run/guard" 2>/dev/null || return 1
-	[ "$guard_nonce" = "$nonce" ] && kill -0 "$guard_pid" 2>/dev/null || return 1
+	[ "$guard_nonce" = "$nonce" ] && living "$guard_pid" || return 1
 	[ "$(session_of "$guard_pid")" != "$(session_of $$)" ] || return 1
 	if [ -d /run/systemd/system ] && [ "$(id -u)" = 0 ]; then
 		ours=$(sed -n 's/^0:://p; s/^[0-9]*:name=systemd://p' /proc/self/cgroup | tail -n 1)
