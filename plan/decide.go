@@ -38,6 +38,7 @@ func (s *scene) decide() ([]Change, schema.Diagnostics) {
 	}
 	for i, t := range s.targets {
 		s.complete(&changes[i], t)
+		diags = append(diags, s.surprises(t)...)
 	}
 	s.mustHold()
 	s.reloadPending(changes)
