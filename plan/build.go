@@ -179,8 +179,10 @@ func buildHost(targets []schema.Target, o *Observed) (HostPlan, schema.Diagnosti
 		Facts: Facts{OpenSSH: o.Release.String(), OS: o.OS},
 	}
 	var diags schema.Diagnostics
-	for _, group := range byFile(targets, o) {
+	groups := byFile(targets, o)
+	for i, group := range groups {
 		s := newScene(group, o)
+		s.follow(groups[:i], h.Files)
 		changes, groupDiags := s.decide()
 		diags = append(diags, groupDiags...)
 		h.Changes = append(h.Changes, changes...)
@@ -191,6 +193,7 @@ func buildHost(targets []schema.Target, o *Observed) (HostPlan, schema.Diagnosti
 			h.Facts.Listener.PID, h.Facts.Listener.Pending = 0, ""
 		}
 	}
+	diags = append(diags, sameFile(h.Files)...)
 	sortChanges(h.Changes)
 	h.DependsOn = distinct(h.DependsOn, h.Files)
 	if len(diags) > 0 {
@@ -203,6 +206,26 @@ func buildHost(targets []schema.Target, o *Observed) (HostPlan, schema.Diagnosti
 		}
 	}
 	return h, diags
+}
+
+// sameFile finds two paths that lead to one file: each would be edited without
+// the edits of the other.
+func sameFile(files []FileEdit) schema.Diagnostics {
+	var diags schema.Diagnostics
+	first := map[string]string{}
+	for _, f := range files {
+		other, twice := first[f.RealPath]
+		if !twice {
+			first[f.RealPath] = f.Path
+			continue
+		}
+		diags = append(diags, schema.Diagnostic{
+			Severity: schema.Error, Summary: "Two paths lead to one file",
+			Detail: fmt.Sprintf("%s and %s are both %s, and blocks edit it under both names. Write the same path in all blocks.", other, f.Path, f.RealPath),
+			Where:  &schema.Place{File: f.Path, Step: "check"},
+		})
+	}
+	return diags
 }
 
 // runOf merges what the host's targets say about the transaction: the most
@@ -262,6 +285,8 @@ func byFile(targets []schema.Target, o *Observed) []group {
 		}
 		groups[i].targets = append(groups[i].targets, t)
 	}
+	// ssh reads the system's file behind the user's: what changes there comes first.
+	slices.SortStableFunc(groups, func(a, b group) int { return order(a.main != SystemConfig, b.main != SystemConfig) })
 	return groups
 }
 

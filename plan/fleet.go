@@ -13,8 +13,8 @@ import (
 
 // A fleet remembers what was decided during one Build, since most hosts of a
 // fleet are equal. Two hosts share a decision if everything that it rests on
-// is equal: observations and targets but for their names. What went wrong on a
-// host is not shared: diagnostics name their host.
+// is equal: observations and targets but for their keys. Errors are not
+// shared: they name their host.
 type fleet struct {
 	decisions map[[sha256.Size]byte]decision
 	buf       fingerprint
@@ -24,6 +24,7 @@ type fleet struct {
 // their order.
 type decision struct {
 	host      HostPlan
+	warnings  schema.Diagnostics
 	addresses []string
 }
 
@@ -33,11 +34,11 @@ func newFleet() *fleet { return &fleet{decisions: map[[sha256.Size]byte]decision
 func (f *fleet) decide(targets []schema.Target, o *Observed) (HostPlan, schema.Diagnostics) {
 	key := f.key(targets, o)
 	if known, found := f.decisions[key]; found {
-		return known.on(targets, o), nil
+		return known.on(targets, o)
 	}
 	h, diags := buildHost(targets, o)
-	if len(diags) == 0 {
-		f.decisions[key] = decision{host: h, addresses: addressStrings(targets)}
+	if !diags.HasErrors() {
+		f.decisions[key] = decision{host: h, warnings: diags, addresses: addressStrings(targets)}
 	}
 	return h, diags
 }
@@ -51,7 +52,7 @@ func addressStrings(targets []schema.Target) []string {
 }
 
 // on is the decision for another host: only names differ.
-func (d decision) on(targets []schema.Target, o *Observed) HostPlan {
+func (d decision) on(targets []schema.Target, o *Observed) (HostPlan, schema.Diagnostics) {
 	h := d.host
 	h.Host, h.ShardKey, h.Connection = o.Host, ShardKey(o.Host), o.Connection
 	addresses := addressStrings(targets)
@@ -70,7 +71,17 @@ func (d decision) on(targets []schema.Target, o *Observed) HostPlan {
 		}
 		h.Files[i].Edits = edits
 	}
-	return h
+	warnings := slices.Clone(d.warnings)
+	for i := range warnings {
+		w := &warnings[i]
+		if at := slices.Index(d.addresses, w.Address); at >= 0 {
+			w.Address = addresses[at]
+		}
+		where := *w.Where
+		where.Host, where.Address = o.Host, o.Connection.Address
+		w.Where = &where
+	}
+	return h, warnings
 }
 
 // key is equal for hosts about which the same is decided.
@@ -161,19 +172,29 @@ func (b *fingerprint) answer(login Login, a Answer) {
 	}
 }
 
-// target leaves out the names of block and host, and where it stands in the
-// configuration.
+// target leaves out the host and its key. Warnings name the block and point at
+// its lines, which all instances of a block share.
 func (b *fingerprint) target(t schema.Target) {
-	b.text(t.Address.Block, t.File.Path, t.File.DropIn, t.Scope.Match, t.Scope.Patterns, t.Reload)
+	b.text(t.Address.Block, t.Address.Name, t.File.Path, t.File.DropIn, t.Scope.Match, t.Scope.Patterns, t.Reload)
 	b.number(t.File.Backups)
 	b.flag(t.RefuseOverrides, t.AllowPending, t.Verify.Probe, t.Verify.SkipRehearsal)
 	b.number(int(t.Verify.ConfirmTimeout))
+	b.lines(t.Range)
 	for _, settings := range [][]schema.Setting{t.Settings, t.Unset} {
 		b.number(len(settings))
 		for _, s := range settings {
 			b.text(string(s.Keyword), string(s.Argument))
+			b.lines(s.Range)
 		}
 	}
+}
+
+func (b *fingerprint) lines(r schema.Range) {
+	b.text(r.Filename)
+	b.number(r.Start.Line)
+	b.number(r.Start.Column)
+	b.number(r.End.Line)
+	b.number(r.End.Column)
 }
 
 // sortChanges puts changes in the order of their addresses.

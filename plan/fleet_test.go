@@ -33,12 +33,13 @@ func TestEqualHosts(t *testing.T) {
 		}
 	}
 	alone := map[string]plan.HostPlan{}
+	warnings := map[string]schema.Diagnostics{}
 	for _, o := range observed {
 		p, diags := plan.Build(cfg, slices.Values([]*plan.Observed{o}), plan.BuildOptions{})
 		if diags.HasErrors() {
 			t.Fatal(diags)
 		}
-		alone[o.Host] = p.Hosts[0]
+		alone[o.Host], warnings[o.Host] = p.Hosts[0], diags
 	}
 	for _, order := range []string{"forwards", "backwards"} {
 		p, diags := plan.Build(cfg, slices.Values(observed), plan.BuildOptions{})
@@ -50,6 +51,10 @@ func TestEqualHosts(t *testing.T) {
 			h.Wave, h.Turn, want.Wave, want.Turn = "", 0, "", 0
 			if diff := cmp.Diff(want, h); diff != "" {
 				t.Errorf("%s, host %d (-alone +together):\n%s", order, i, diff)
+			}
+			mine := slices.DeleteFunc(slices.Clone(diags), func(d schema.Diagnostic) bool { return d.Where.Host != h.Host })
+			if diff := cmp.Diff(warnings[h.Host], mine); diff != "" {
+				t.Errorf("%s, warnings of host %d (-alone +together):\n%s", order, i, diff)
 			}
 		}
 		slices.Reverse(observed)
@@ -89,9 +94,9 @@ func TestUnequalHosts(t *testing.T) {
 			cfg, observed := stockFleet(t, 2, false)
 			change(&cfg.Targets[1], observed[1])
 			tell := func(observed ...*plan.Observed) string {
-				p, diags := plan.Build(cfg, slices.Values(observed), plan.BuildOptions{})
+				p, _ := plan.Build(cfg, slices.Values(observed), plan.BuildOptions{})
 				h := p.Hosts[len(p.Hosts)-1]
-				text := fmt.Sprint(h.Changes, h.Files, h.Run, h.Facts, len(diags))
+				text := fmt.Sprint(h.Changes, h.Files, h.Run, h.Facts)
 				return strings.ReplaceAll(text, "web-00001", "web-00000")
 			}
 			if diff := cmp.Diff(tell(observed[1]), tell(observed...)); diff != "" {

@@ -102,7 +102,7 @@ func (s *scene) mustHold() {
 		return
 	}
 	s.mustReplay()
-	var managed []schema.Keyword
+	managed := slices.Clone(s.settled)
 	for _, t := range s.targets {
 		login, _ := s.witness(t.Scope)
 		for _, setting := range t.Settings {

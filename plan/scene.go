@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"fmt"
 	"maps"
 	"path"
 	"slices"
@@ -19,6 +20,9 @@ type scene struct {
 	tree *sshconf.Tree // with all edits so far
 	// definitions are the keywords of the side.
 	definitions []schema.Definition
+	// settled are keywords that other targets of the host settle in files that
+	// this scene reads.
+	settled []schema.Keyword
 	// everyone, standIns and witnessed remember logins once they are found.
 	everyone  Login
 	standIns  []Login
@@ -59,6 +63,32 @@ func (s *scene) define(keyword schema.Keyword) schema.Definition {
 		}
 	}
 	return schema.Definition{}
+}
+
+// follow begins with the edits that blocks for other files of the same program
+// have made, where this one reads those files, too.
+func (s *scene) follow(groups []group, files []FileEdit) {
+	for _, f := range files {
+		if n, known := s.base.Node(f.Path); !known || s.side == schema.Server || f.Role != ClientFile || f.Path == s.main {
+			continue
+		} else if n.File == nil && n.State != sshconf.Missing {
+			continue
+		}
+		text, err := Replay(s.o.Files[f.Path].Bytes, f.Edits)
+		if err != nil {
+			panic(fmt.Sprintf("plan: the edits of %s on %s cannot be replayed: %v", f.Path, s.o.Host, err))
+		}
+		s.tree = s.withEverywhere(s.tree, f.Path, text)
+	}
+	for _, g := range groups {
+		if g.side == s.side {
+			for _, t := range g.targets {
+				for _, setting := range slices.Concat(t.Settings, t.Unset) {
+					s.settled = append(s.settled, setting.Keyword)
+				}
+			}
+		}
+	}
 }
 
 // treeOf gives the resolver everything that was observed.
