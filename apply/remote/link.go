@@ -47,11 +47,19 @@ func (l *link) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Write hides an error before the banner: a server that hangs up at once has
+// often said why, and the library would not read it any more. Reading then
+// ends by itself.
 func (l *link) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	l.sent = time.Now()
+	first := l.banner == ""
 	l.mu.Unlock()
-	return l.Conn.Write(p)
+	n, err := l.Conn.Write(p)
+	if err != nil && first {
+		return len(p), nil
+	}
+	return n, err
 }
 
 // watch looks at what arrives until the banner has.

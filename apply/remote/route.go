@@ -84,10 +84,25 @@ func (d *Dialer) route(ctx context.Context, reach apply.Reach) (*route, error) {
 	}
 	r.pinned = pinned
 	if reach.Pinned != nil {
-		r.end.alias, r.facts.HostKeyAlias = reach.Pinned.HostKeyAlias, reach.Pinned.HostKeyAlias
-		r.jumps, r.facts.Jump = d.pinnedJumps(c, reach.Pinned.Jump), reach.Pinned.Jump
+		err = d.pin(r, c, *reach.Pinned)
 	}
-	return r, nil
+	return r, err
+}
+
+// pin adds to a route what a plan records and schema.Connection cannot hold.
+// Plans may be forged: it is checked like what is declared.
+func (d *Dialer) pin(r *route, c schema.Connection, p plan.Connection) error {
+	r.end.alias, r.facts.HostKeyAlias = p.HostKeyAlias, p.HostKeyAlias
+	r.facts.Jump = p.Jump
+	for _, at := range p.Jump {
+		r.jumps = append(r.jumps, d.jumpHop(c, at))
+	}
+	for _, h := range append([]hop{r.end}, r.jumps...) {
+		if err := h.valid(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // unpin turns the connection that a plan records into a declared one.
@@ -159,10 +174,15 @@ func (d *Dialer) declaredHop(c schema.Connection) hop {
 	return h
 }
 
+// notInNames cannot stand in a host's name: known_hosts gives it a meaning.
+const notInNames = " \t\r\n\x00,*?!|@#"
+
 func (h hop) valid() error {
 	switch {
-	case h.address == "" || strings.HasPrefix(h.address, "-") || strings.ContainsAny(h.address, " \t\r\n\x00,*?!|@"):
+	case h.address == "" || strings.HasPrefix(h.address, "-") || strings.ContainsAny(h.address, notInNames):
 		return fmt.Errorf("%q is no address", h.address)
+	case strings.ContainsAny(h.alias, notInNames):
+		return fmt.Errorf("%q is no name for known_hosts", h.alias)
 	case h.port < 1 || h.port > 65535:
 		return fmt.Errorf("%d is no port", h.port)
 	case h.user == "" || strings.ContainsAny(h.user, "\r\n\x00"):
@@ -188,13 +208,6 @@ func (d *Dialer) declaredJumps(c schema.Connection) (jumps []hop, err error) {
 	return jumps, nil
 }
 
-func (d *Dialer) pinnedJumps(c schema.Connection, hops []plan.Hop) (jumps []hop) {
-	for _, h := range hops {
-		jumps = append(jumps, d.jumpHop(c, h))
-	}
-	return jumps
-}
-
 func (d *Dialer) jumpHop(c schema.Connection, at plan.Hop) hop {
 	h := d.declaredHop(c)
 	h.address, h.port = at.Address, orDefault(at.Port, 22)
@@ -211,23 +224,23 @@ func parseHop(text string) (plan.Hop, error) {
 	if i := strings.LastIndexByte(rest, '@'); i >= 0 {
 		h.User, rest = rest[:i], rest[i+1:]
 	}
-	port := ""
+	port, ported := "", false
 	switch i := strings.LastIndexByte(rest, ':'); {
 	case strings.HasPrefix(rest, "["):
-		address, after, found := strings.Cut(rest[1:], "]")
-		if !found {
-			return h, fmt.Errorf("%q lacks a closing bracket", text)
+		address, after, closed := strings.Cut(rest[1:], "]")
+		if port, ported = strings.CutPrefix(after, ":"); !closed || !ported && after != "" {
+			return h, fmt.Errorf("%q: the brackets enclose no address", text)
 		}
-		h.Address, port = address, strings.TrimPrefix(after, ":")
+		h.Address = address
 	case i >= 0 && strings.Count(rest, ":") == 1:
-		h.Address, port = rest[:i], rest[i+1:]
-	default:
+		h.Address, port, ported = rest[:i], rest[i+1:], true
+	default: // a name, or an IPv6 address without a port
 		h.Address = rest
 	}
-	if port != "" {
+	if ported {
 		n, err := strconv.Atoi(port)
-		if err != nil {
-			return h, fmt.Errorf("%q has no number as its port", text)
+		if err != nil || n == 0 {
+			return h, fmt.Errorf("%q: %q is no port", text, port)
 		}
 		h.Port = n
 	}

@@ -16,23 +16,19 @@ type tunnel struct {
 	end    func() error
 	remote net.Addr
 
-	once   sync.Once
-	closed chan struct{}
-	pipe   *io.PipeReader
-	pumped chan struct{}
+	once sync.Once
+	pipe *io.PipeReader
 }
 
 // newTunnel pumps from r until it ends. end closes what is below; r has to end
 // then, sooner or later.
 func newTunnel(r io.Reader, w io.Writer, end func() error, remote net.Addr) *tunnel {
 	reader, writer := io.Pipe()
-	t := &tunnel{write: w, end: end, remote: remote, closed: make(chan struct{}), pipe: reader, pumped: make(chan struct{})}
 	go func() {
-		defer close(t.pumped)
 		_, err := io.Copy(writer, r)
 		writer.CloseWithError(err) // nil is io.EOF
 	}()
-	return t
+	return &tunnel{write: w, end: end, remote: remote, pipe: reader}
 }
 
 func (t *tunnel) Read(p []byte) (int, error)  { return t.pipe.Read(p) }
@@ -41,7 +37,6 @@ func (t *tunnel) Write(p []byte) (int, error) { return t.write.Write(p) }
 func (t *tunnel) Close() error {
 	var err error
 	t.once.Do(func() {
-		close(t.closed)
 		t.pipe.CloseWithError(net.ErrClosed)
 		err = t.end()
 	})
