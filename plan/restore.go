@@ -233,7 +233,7 @@ func (r *restoring) takeBack(name string, lasting map[string]FileEdit) {
 		r.refuse(name, 0, "File cannot be restored", fmt.Sprintf("%s %s, so nothing can be put back there. Put the file back, or restore it by hand.", name, now.describe()))
 		return
 	}
-	chain := chainOf(r.done, name)
+	chain := chainOf(r.done, name, r.side)
 	digest := Digest("")
 	if now.State == Regular {
 		digest = Sum(now.Bytes)
@@ -316,20 +316,39 @@ type link struct {
 
 // chainOf returns what runs did to a file, oldest first, without those that
 // another one took back whole.
-func chainOf(done []Done, name string) []link {
+func chainOf(done []Done, name string, side schema.Side) []link {
 	var chain []link
 	for _, run := range done {
 		for _, f := range run.Files {
 			if f.Path != name {
 				continue
 			}
-			chain = append(chain, link{run.Run, f, run.Old[f.RealPath]})
+			next := link{run.Run, f, run.Old[f.RealPath]}
+			if run.AfterPruned && len(chain) > 0 {
+				chain = append(chain, bridged(chain[len(chain)-1], next, side)...)
+			}
+			chain = append(chain, next)
 			if i := slices.IndexFunc(chain, func(l link) bool { return l.file.Before == f.After }); i >= 0 {
 				chain = chain[:i]
 			}
 		}
 	}
 	return chain
+}
+
+// bridged is what runs without a record did to a file between two links.
+func bridged(last, next link, side schema.Side) []link {
+	if last.file.After == next.file.Before || last.file.After == "" || next.file.Before == "" {
+		return nil
+	}
+	left, err := Replay(last.old, last.file.Edits)
+	if err != nil || len(next.file.Edits) == 0 {
+		return nil // inverse tells of the error
+	}
+	edits := bridge(left, next.old, side, next.file.Edits[0].Address)
+	f := next.file
+	f.Before, f.After, f.Edits = last.file.After, next.file.Before, edits
+	return []link{{"(record pruned)", f, left}}
 }
 
 // describe says what a restore does for one target, from the finished tree.

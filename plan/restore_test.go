@@ -155,6 +155,54 @@ func TestRestoreGivesTheOriginalBytes(t *testing.T) {
 	})
 }
 
+// TestRestoreBridgesPrunedRecords: with the first and the last record only,
+// the original bytes come back all the same.
+func TestRestoreBridgesPrunedRecords(t *testing.T) {
+	bridged := 0
+	rapid.Check(t, func(t *rapid.T) {
+		p := newPast(rapid.Uint64().Draw(t, "seed"), drawSide(t))
+		p.g.links, p.g.scopes = nil, nil
+		before := p.texts()
+		targets := p.g.targets()
+		for _, argument := range []schema.Argument{"15", "30", "60", "420"} {
+			for i := range targets {
+				targets[i].File.DropIn = ""
+				for j := range targets[i].Settings {
+					s := &targets[i].Settings[j]
+					if d, _ := schema.Define(p.g.side, string(s.Keyword)); d.Kind == schema.Time {
+						s.Argument = argument
+					}
+				}
+			}
+			p.run(t, targets)
+		}
+		if len(p.done) < 3 {
+			return
+		}
+		last := p.done[len(p.done)-1]
+		last.AfterPruned = true
+		for _, f := range p.done[0].Files {
+			for _, other := range p.done[1:] {
+				if len(other.Files) != 1 || other.Files[0].Path != f.Path || len(p.done[0].Files) != 1 {
+					return
+				}
+			}
+		}
+		made, diags := p.restore(t, p.done[0], last)
+		if len(diags) > 0 {
+			t.Fatalf("got diagnostics: %+v\n%s", diags, show(p.texts()))
+		}
+		p.apply(t, made)
+		if diff := cmp.Diff(before, p.texts()); diff != "" {
+			t.Fatalf("got, wanted the original bytes (-want +got):\n%s", diff)
+		}
+		bridged++
+	})
+	if bridged == 0 {
+		t.Error("no case had a pruned record")
+	}
+}
+
 // TestRestoreLeavesForeignLines: comments and directives that somebody wrote
 // since stay, and what was there before comes back around them.
 func TestRestoreLeavesForeignLines(t *testing.T) {

@@ -15,6 +15,10 @@ type Done struct {
 	Files []FileEdit
 	// Old has the bytes that stood at each real path before the run.
 	Old map[string][]byte
+	// AfterPruned says that records of runs before this one, and after the one
+	// that stands before it in a list, may be gone. What they did is then seen
+	// from the texts.
+	AfterPruned bool
 }
 
 // A leftover is a line that a run wrote and that somebody changed since. It is

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -208,7 +209,7 @@ func (p *program) makeRestore(ctx context.Context, o *restoring, d *dialer) (*ma
 	p.view().Reading(m.reading)
 	began := p.now()
 	records := visit(ctx, &tour{hosts, d, o.parallelism}, apply.ReadRecords)
-	done, err := o.chosen(records)
+	done, err := o.chosen(records, keptRuns(cfg))
 	if ctx.Err() != nil {
 		return nil, problem("Interrupted", "The hosts were being read. Nothing was changed.")
 	}
@@ -254,8 +255,20 @@ func withUnvisited(records []visited[apply.Records], observed iter.Seq[*plan.Obs
 	}
 }
 
+// keptRuns is how many records each host keeps: with fewer, none was pruned.
+func keptRuns(cfg *schema.Config) map[string]int {
+	kept := map[string]int{}
+	for _, t := range cfg.Targets {
+		most := cmp.Or(t.File.Backups, plan.DefaultBackups)
+		if before, known := kept[t.Host.Name]; !known || most < before {
+			kept[t.Host.Name] = most
+		}
+	}
+	return kept
+}
+
 // chosen picks the runs to take back from what the hosts keep.
-func (o *restoring) chosen(records []visited[apply.Records]) (map[string][]plan.Done, error) {
+func (o *restoring) chosen(records []visited[apply.Records], kept map[string]int) (map[string][]plan.Done, error) {
 	done := map[string][]plan.Done{}
 	known := map[string]bool{}
 	unread := 0
@@ -266,7 +279,9 @@ func (o *restoring) chosen(records []visited[apply.Records]) (map[string][]plan.
 		for _, run := range r.got.Runs {
 			known[run.Run] = true
 			if run.Committed() && len(run.Files) > 0 && (o.original || run.Run == o.run) {
-				done[r.reach.Host] = append(done[r.reach.Host], plan.Done{Run: run.Run, Files: run.Files, Old: run.Old})
+				done[r.reach.Host] = append(done[r.reach.Host], plan.Done{
+					Run: run.Run, Files: run.Files, Old: run.Old, AfterPruned: o.original && len(r.got.Runs) >= kept[r.reach.Host],
+				})
 			}
 		}
 	}
