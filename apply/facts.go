@@ -23,7 +23,9 @@ type machine struct {
 	hostname  string
 	boot      string // boot id; empty where there is none
 	ssh, sshd string // programs in PATH
-	listeners []listener
+	// namespaces says that private mount namespaces can be had.
+	namespaces bool
+	listeners  []listener
 }
 
 // listener is a running sshd as the host describes it.
@@ -84,6 +86,8 @@ func readMachine(output []byte) (machine, error) {
 		switch line.key {
 		case "uid":
 			m.uid, _ = strconv.Atoi(line.value)
+		case "namespace":
+			m.namespaces = line.value == "yes"
 		case "initscript":
 			scripts = append(scripts, line.value)
 		case "rcscript":

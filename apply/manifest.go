@@ -70,7 +70,9 @@ type manifest struct {
 	backups          int
 	listener         listener
 	program          string
-	tree             string   // main file of a copied tree, where there is no namespace
+	tree             string // main file of a copied tree, where there is no namespace
+	namespaces       bool
+	treeFolders      []string // below which the copied tree has files
 	command          []string // the site's own way to reload; empty is the platform's
 	files            []fileChange
 }
@@ -100,6 +102,10 @@ func (m manifest) text() (string, error) {
 	line("tree", m.tree)
 	for _, option := range m.listener.Args {
 		line("option", option)
+	}
+	line("namespaces", map[bool]string{true: "yes", false: "no"}[m.namespaces])
+	for _, folder := range m.treeFolders {
+		line("treefolder", folder)
 	}
 	for _, word := range m.command {
 		line("command", word)

@@ -140,7 +140,8 @@ type faulty struct {
 	step, how string
 	times     atomic.Int32 // how often it strikes
 	before    func(step string)
-	dead      atomic.Bool
+	// noNamespaces makes this a machine without private mount namespaces.
+	noNamespaces bool
 }
 
 func (d *faulty) Dial(ctx context.Context, reach apply.Reach) (apply.Host, error) {
@@ -229,6 +230,9 @@ func (s *faultyShell) Do(ctx context.Context, step apply.Step) (apply.Answer, er
 		// Not root as far as the state folder goes.
 		answer.Stdout = bytes.Replace(answer.Stdout, []byte("uid 0\n"), []byte("uid 1\n"), 1)
 		answer.Stdout = append(answer.Stdout, "statehome "+s.d.state+"\n"...)
+		if s.d.noNamespaces {
+			answer.Stdout = append(answer.Stdout, "namespace no\n"...)
+		}
 	}
 	return answer, err
 }

@@ -279,6 +279,35 @@ func TestRule12TheWholeTreeIsJudged(t *testing.T) {
 	}
 }
 
+// Where there are no private mount namespaces, the tree is judged as a copy.
+func TestRule12ACopiedTreeIsJudged(t *testing.T) {
+	p := startPrivate(t)
+	d := p.dialer()
+	d.noNamespaces = true
+	for _, test := range []struct {
+		line    string
+		outcome apply.Outcome
+	}{
+		{"ClientAliveInterval 41 41\n", apply.Failed},
+		{"ClientAliveInterval 41\n", apply.Changed},
+	} {
+		made := p.plan(d, "41")
+		path := p.dropIn(made, "20-ours.conf", test.line)
+		made.Hosts[0].DependsOn = append(made.Hosts[0].DependsOn, plan.Dependency{Path: p.config, Before: plan.Sum([]byte(p.read()))})
+		report := p.run(d, made, nil)
+		if report.Outcome != test.outcome {
+			t.Errorf("%q: got %s, %v; want %s", test.line, report.Outcome, report.Err, test.outcome)
+		}
+		if report.Err != nil && (!strings.Contains(report.Err.Error(), path) || strings.Contains(report.Err.Error(), "/tree/")) {
+			t.Errorf("got %v, want it to name %s and no copy", report.Err, path)
+		}
+		p.clean()
+	}
+	if got := p.inForce(); got != "41" {
+		t.Errorf("got interval %s, want 41", got)
+	}
+}
+
 // A change that moves more than it should is refused: a Match line before
 // foreign lines takes them away from everybody.
 func TestRule13OtherDifferencesRefuse(t *testing.T) {

@@ -69,6 +69,8 @@ type transaction struct {
 	armed  time.Time
 	// unfit are the reasons against replacing the files, as the host tells them.
 	unfit []saying
+	// tree is every file of the plan as check has read it.
+	tree map[string]plan.File
 	// port is where the listener takes logins, once it has been judged.
 	port   endpoint
 	copied bool // judged without a namespace
@@ -344,7 +346,8 @@ func (t *transaction) lock(ctx context.Context) error {
 	text, err := manifest{
 		id: t.run, nonce: t.nonce, state: t.machine.stateFolder(), timeout: t.confirmTimeout(),
 		backups: cmp.Or(t.plan.Run.Backups, plan.DefaultBackups), listener: t.listener,
-		program: t.listener.Path, tree: t.loneCandidate(), files: t.files,
+		program: t.listener.Path, tree: t.candidateTree(), files: t.files,
+		namespaces: t.machine.namespaces, treeFolders: t.treeFolders(),
 		command: t.opts.ReloadCommands[t.plan.Run.Reload],
 	}.text()
 	if err != nil {
@@ -498,6 +501,7 @@ func (t *transaction) check(ctx context.Context) error {
 	if err := t.fit(); err != nil {
 		return err
 	}
+	t.tree = files
 	for i, c := range t.files {
 		if after, err := t.candidate(c, files[c.Path].Bytes); err != nil {
 			return err
@@ -644,6 +648,13 @@ func (t *transaction) stage(ctx context.Context) error {
 		for _, name := range slices.Sorted(maps.Keys(wrappers)) {
 			staged = append(staged, ours(path.Join(t.folder, name), []byte(wrappers[name])))
 		}
+	}
+	copied, err := t.copiedTree()
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(copied)) {
+		staged = append(staged, ours(name, copied[name]))
 	}
 	ctx, cancel := context.WithTimeout(ctx, stepDeadline)
 	defer cancel()

@@ -111,6 +111,7 @@ func (t *transaction) realNames() *strings.Replacer {
 	for _, c := range t.files {
 		pairs = append(pairs, c.stage, c.RealPath)
 	}
+	pairs = append(pairs, t.treeRoot()+"/", "/")
 	return strings.NewReplacer(pairs...)
 }
 
@@ -125,6 +126,7 @@ func (t *transaction) compareReadSet(messages string) error {
 		known[d.Path] = true
 	}
 	for _, file := range readSet(messages) {
+		file = strings.TrimPrefix(file, t.treeRoot())
 		if !known[file] {
 			return staleBecause("sshd reads %s, which the plan does not know", file)
 		}

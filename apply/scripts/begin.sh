@@ -182,6 +182,9 @@ lay_down() {
 	chmod 700 "$run/transact.sh" || return
 	printf '%s' "$manifest" >"$run/manifest" || return
 	make_folders || return
+	sed -n 's/^treefolder //p' "$run/manifest" | while IFS= read -r folder; do
+		mkdir -p -- "$run/tree$folder" || return
+	done || return
 	if [ -n "$lock" ]; then
 		: >"$run/locked" || return
 	fi

@@ -161,6 +161,9 @@ for file in /run/sshd.pid /var/run/sshd.pid /run/sshd/sshd.pid; do
 	fi
 done
 say ssh "$(command -v ssh)"
+if [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null; then
+	say namespace yes
+fi
 sshd=$(command -v sshd)
 say sshd "$sshd"
 

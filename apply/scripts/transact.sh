@@ -47,6 +47,7 @@ read_manifest() {
 		'pid '*) pid=$value ;;
 		'pidfile '*) pidfile=$value ;;
 		'tree '*) tree=$value ;;
+		'namespaces '*) namespaces=$value ;;
 		'file '*) kind=$value ;;
 		'real '*) real=$value ;;
 		'stage '*) stage=$value ;;
@@ -648,7 +649,7 @@ restore_daemon() {
 inside() {
 	next=$1
 	shift
-	if [ "$(id -u)" != 0 ] || ! unshare -m true 2>/dev/null; then
+	if [ "$namespaces" = no ] || [ "$(id -u)" != 0 ] || ! unshare -m true 2>/dev/null; then
 		return 9
 	fi
 	unshare -m /bin/sh "$run/transact.sh" "$next" "$run" "$(readlink /proc/self/ns/mnt)" "$@"
