@@ -308,30 +308,36 @@ func TestRule12ACopiedTreeIsJudged(t *testing.T) {
 	}
 }
 
-// A change that moves more than it should is refused: a Match line before
-// foreign lines takes them away from everybody.
+// A change that sets more than it declares is refused, and so is one that takes
+// foreign lines under another Match.
 func TestRule13OtherDifferencesRefuse(t *testing.T) {
 	p := startPrivate(t)
 	d := p.dialer()
-	must(t, os.WriteFile(p.config, []byte(p.read()+"\tMaxSessions 3\n"), 0o644))
-	must(t, p.cmd.Process.Signal(syscall.SIGHUP))
-	until(t, "sshd has read its files", func() bool { return p.listens() && p.observe(d).Listener.Fresh == plan.Fresh })
-	made := p.plan(d, "41")
-	edits := made.Hosts[0].Files[0].Edits
-	// The end of the file becomes everybody's.
-	edits = append(edits, plan.Edit{Op: plan.Insert, Line: 14, New: "Match all\n", Address: p.target().Address.String()})
-	after, err := plan.Replay([]byte(p.read()), edits)
+	more := p.plan(d, "41", "LoginGraceTime 77")
+	moved := p.plan(d, "41")
+	file := &moved.Hosts[0].Files[0]
+	file.Edits = append(file.Edits, plan.Edit{Op: plan.Insert, Line: 13, New: "Match all\n", Address: p.target().Address.String()})
+	after, err := plan.Replay([]byte(p.read()), file.Edits)
 	must(t, err)
-	made.Hosts[0].Files[0].Edits, made.Hosts[0].Files[0].After = edits, plan.Sum(after)
+	file.After = plan.Sum(after)
 	old := p.read()
-	report := p.run(d, made, nil)
-	if report.Outcome != apply.Failed || report.Step != apply.StepValidate || !strings.Contains(report.Err.Error(), "maxsessions") {
-		t.Errorf("got %s at %s: %v; want it refused for maxsessions", report.Outcome, report.Step, report.Err)
+	for _, test := range []struct {
+		made *plan.Plan
+		step apply.StepName
+		want string
+	}{
+		{more, apply.StepValidate, "logingracetime"},
+		{moved, apply.StepCheck, "into another block"},
+	} {
+		report := p.run(d, test.made, nil)
+		if report.Outcome != apply.Failed || report.Step != test.step || !strings.Contains(report.Err.Error(), test.want) {
+			t.Errorf("got %s at %s: %v; want it refused at %s: %s", report.Outcome, report.Step, report.Err, test.step, test.want)
+		}
+		if p.read() != old {
+			t.Error("the file changed")
+		}
+		p.clean()
 	}
-	if p.read() != old {
-		t.Error("the file changed")
-	}
-	p.clean()
 }
 
 // Somebody edits the file between the check and the swap: their edit stays.
