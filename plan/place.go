@@ -385,6 +385,9 @@ func (s *scene) newBlockSpot(w want, file string, before int, header string) spo
 		if before > 0 {
 			at = aboveComments(d.parse(), before)
 		}
+		if file != s.main && at == 1 && len(d.lines) > 0 {
+			at = 2 // the mark of a file of our own stays its first line
+		}
 		newline := d.newline()
 		var lines []string
 		if before == 0 && len(d.lines) > 0 && strings.TrimSpace(d.lines[len(d.lines)-1].text) != "" {
