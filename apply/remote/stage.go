@@ -73,11 +73,11 @@ func together(n int, f func(int)) {
 func stage(c *sftp.Client, f apply.Staged) (created bool, err error) {
 	handle, err := c.OpenFile(f.Path, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 	if err != nil {
-		return false, existing(c, f.Path, err)
+		return false, roomless(c, f, existing(c, f.Path, err))
 	}
 	if err := fill(handle, f); err != nil {
 		handle.Close()
-		return true, err
+		return true, roomless(c, f, err)
 	}
 	var info fs.FileInfo
 	var closeErr, statErr error
@@ -101,6 +101,25 @@ func existing(c *sftp.Client, name string, err error) error {
 		if _, statErr := c.Lstat(name); statErr == nil {
 			return fs.ErrExist
 		}
+	}
+	return err
+}
+
+// roomless says that the disk is full: SFTP calls that a failure and no more.
+// A server without statvfs@openssh.com cannot be asked.
+func roomless(c *sftp.Client, f apply.Staged, err error) error {
+	var status *sftp.StatusError
+	if !errors.As(err, &status) || status.FxCode() != sftp.ErrSSHFxFailure {
+		return err
+	}
+	disk, askErr := c.StatVFS(path.Dir(f.Path))
+	switch {
+	case askErr != nil:
+		return err
+	case disk.Frsize*disk.Bavail < uint64(len(f.Bytes)):
+		return fmt.Errorf("no space is left on the disk of %s: %w", path.Dir(f.Path), err)
+	case disk.Files > 0 && disk.Favail == 0:
+		return fmt.Errorf("no further file fits on the disk of %s: %w", path.Dir(f.Path), err)
 	}
 	return err
 }
