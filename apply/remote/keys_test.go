@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 
@@ -255,6 +256,21 @@ func TestCertificates(t *testing.T) {
 		failure(t, s.dialer(), r)
 		r.Connection.CertificateFile = s.in("moved.pub")
 		mustDial(t, s.dialer(), r)
+	})
+	t.Run("for a time", func(t *testing.T) {
+		r := s.reach()
+		r.Connection.CertificateFile = s.in("moved.pub")
+		if got := mustDial(t, s.dialer(), r).Facts().Expires; !got.IsZero() {
+			t.Errorf("got a certificate until %s, want one for ever", got)
+		}
+		run(t, "ssh-keygen", "-q", "-s", s.in("ca"), "-I", "user", "-n", s.user, "-V", "20200101:20991231", s.in("id_ed25519.pub"))
+		want := time.Date(2099, 12, 31, 0, 0, 0, 0, time.Local)
+		if got := mustDial(t, s.dialer(), s.reach()).Facts().Expires; !got.Equal(want) {
+			t.Errorf("got a certificate until %s, want %s", got, want)
+		}
+		if err := os.Remove(s.in("id_ed25519-cert.pub")); err != nil {
+			t.Fatal(err)
+		}
 	})
 	t.Run("in the agent", func(t *testing.T) {
 		if err := os.Rename(s.in("moved.pub"), s.in("id_ed25519-cert.pub")); err != nil {
