@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -307,3 +308,17 @@ var errNoSSHConfig = errors.New("ssh_alias needs OpenSSH's ssh on this machine, 
 
 // fingerprint is the name of a key in plans and errors.
 func fingerprint(key ssh.PublicKey) string { return ssh.FingerprintSHA256(plainKey(key)) }
+
+// joinAddress is net.JoinHostPort for a number.
+func joinAddress(host string, port int) string {
+	return net.JoinHostPort(host, strconv.Itoa(port))
+}
+
+func splitAddress(address string) (host string, port int, err error) {
+	host, text, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", 0, err
+	}
+	port, err = strconv.Atoi(text)
+	return host, port, err
+}
