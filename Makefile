@@ -23,7 +23,7 @@ demo: build
 test: install-packages
 	mkdir -p artifacts
 	SSHFORM_TEST_REQUIRE=1 SSHFORM_ARTIFACTS=$(CURDIR)/artifacts \
-		SSHFORM_DIFF_CASES=$${SSHFORM_DIFF_CASES:-2000} \
+		SSHFORM_DIFF_CASES=$${SSHFORM_DIFF_CASES:-1000} \
 		$(GO) test -p 1 -shuffle=on -timeout $(TESTTIMEOUT) ./...
 
 # The rooms with goroutines under the race detector; the others have none.

@@ -161,7 +161,9 @@ var inexact = map[Side]map[string]bool{
 		"xauthlocation", "userknownhostsfile", "globalknownhostsfile", "securitykeyprovider", "host", "hostname", "user",
 		"forwardagent", "addkeystoagent", "tunneldevice", "canonicalizepermittedcnames", "canonicaldomains",
 		"permitremoteopen", "escapechar", "logverbose", "forwardx11trusted", "identityagent", "controlpath",
-		"hostkeyalias", "updatehostkeys", "versionaddendum", "revokedhostkeys", "hostbasedkeytypes", "pubkeyacceptedkeytypes"),
+		"hostkeyalias", "updatehostkeys",
+		// These are printed with their tokens expanded.
+		"versionaddendum", "remotecommand", "revokedhostkeys", "hostbasedkeytypes", "pubkeyacceptedkeytypes"),
 }
 
 func set1(names ...string) map[string]bool {
