@@ -178,7 +178,7 @@ func TestLoopThatTestModeMisses(t *testing.T) {
 		}
 	}
 	for _, mode := range []string{"-t", "-T"} {
-		want := ask(t, dir, sshd, mode, "-f", dir+"/main", "-h", key)
+		want := ask(dir, sshd, mode, "-f", dir+"/main", "-h", key)
 		got, _ := answer(folder{}, func(tree *Tree) *Result {
 			return ResolveServer(tree, ServerQuery{Release: release, Main: dir + "/main", SyntaxOnly: mode == "-t"})
 		})
@@ -211,14 +211,14 @@ func compareReal(t *testing.T, side Side, dir, sshd, ssh, key string, release sc
 	var got *Result
 	var want realAnswer
 	if side == Server {
-		want = ask(t, dir, sshd, "-T", "-f", main, "-h", key, "-C", "user=alice,lport=22")
+		want = ask(dir, sshd, "-T", "-f", main, "-h", key, "-C", "user=alice,lport=22")
 		got, _ = answer(folder{}, func(tree *Tree) *Result {
 			return ResolveServer(tree, ServerQuery{
 				Release: release, Main: main, WorkDir: dir, Login: Login{User: "alice", LocalPort: 22, GroupsKnown: true},
 			})
 		})
 	} else {
-		want = ask(t, dir, ssh, "-G", "-F", main, "-l", "alice", "somewhere")
+		want = ask(dir, ssh, "-G", "-F", main, "-l", "alice", "somewhere")
 		got, _ = answer(folder{}, func(tree *Tree) *Result {
 			return ResolveClient(tree, ClientQuery{
 				Release: release, UserFile: main, Given: true, Host: "somewhere", User: "alice", LocalUser: "root", Home: "/root",

@@ -87,7 +87,9 @@ func TestWitnessAgrees(t *testing.T) {
 		g.daring = 0
 		main := dir + "/main"
 		g.files[main] = g.block() + "\nClientAliveInterval 4242\n"
-		g.write(t)
+		if err := g.write(); err != nil {
+			return err.Error()
+		}
 		login, why := Login{}, Refusal("")
 		_, tree := answer(folder{}, func(tree *Tree) *Result {
 			return ResolveServer(tree, ServerQuery{Release: release, Main: main, Login: PlainLogin()})
@@ -99,7 +101,7 @@ func TestWitnessAgrees(t *testing.T) {
 		if login, why = Witness(r.Blocks[0], release); why != "" {
 			return ""
 		}
-		want := ask(t, dir, sshd, "-T", "-f", main, "-h", key, "-C", login.String())
+		want := ask(dir, sshd, "-T", "-f", main, "-h", key, "-C", login.String())
 		if v := want.values["clientaliveinterval"]; want.exit != 0 || len(v) != 1 || v[0] != "4242" {
 			return fmt.Sprintf("%s: got %q for %s: %s", r.Blocks[0].Text, v, login, want.stderr)
 		}
