@@ -187,7 +187,7 @@ func (d *dialect) persistValue(l *logicalLine, arg string) outcome {
 		text = "yes"
 	default:
 		n, ok := Seconds(arg, d.release)
-		if !ok {
+		if !ok || n < 0 {
 			return d.refuse("%s takes yes, no or a time, not %q", l.keyword, arg)
 		}
 		text = strconv.FormatInt(n, 10)
