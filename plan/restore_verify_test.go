@@ -76,7 +76,7 @@ func TestRestoreNamesWhatItLeaves(t *testing.T) {
 		target("some", "User x", schema.Setting{Keyword: "ClientAliveInterval", Argument: "5"}),
 	}}
 	made, diags := p.build()
-	if len(diags) > 0 {
+	if diags.HasErrors() { // 9.2's doubled clock is a warning
 		t.Fatal(diags)
 	}
 	f := made.Hosts[0].Files[0]
