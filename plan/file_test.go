@@ -31,7 +31,7 @@ func samplePlan() *plan.Plan {
 			Host: "db", Wave: "canary", Turn: 3, ShardKey: plan.ShardKey("db"),
 			Connection: plan.Connection{
 				Type: schema.OverSSH, Address: "192.0.2.1", Port: 22, User: "ops", Become: "sudo",
-				Jump: []plan.Hop{{User: "j", Address: "192.0.2.9", Port: 2222}}, HostKey: "SHA256:x", ConnectTimeout: 1500 * time.Millisecond,
+				Jump: []plan.Hop{{User: "j", Address: "192.0.2.9", Port: 2222}}, HostKey: "SHA256:x", HostKeyAlias: "db-key", ConnectTimeout: 1500 * time.Millisecond,
 			},
 			Run: plan.Run{ConfirmTimeout: time.Minute, Rehearsal: true, Backups: 5, Reload: "auto"},
 			Files: []plan.FileEdit{{

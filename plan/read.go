@@ -202,7 +202,7 @@ func (d *decoder) host(p *Plan, line []byte) error {
 		Host: r.Host, Wave: r.Wave, Turn: r.Turn, ShardKey: r.ShardKey,
 		Connection: Connection{
 			Type: c.Type, Address: c.Address, Port: c.Port, User: c.User, Jump: c.Jump,
-			HostKey: c.HostKey, Become: c.Become, IdentityFile: c.IdentityFile,
+			HostKey: c.HostKey, HostKeyAlias: c.HostKeyAlias, Become: c.Become, IdentityFile: c.IdentityFile,
 			CertificateFile: c.CertificateFile, KnownHostsFile: c.KnownHostsFile,
 			HostKeyChecking: c.HostKeyChecking, ConnectTimeout: seconds(c.ConnectTimeout),
 		},

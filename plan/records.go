@@ -111,6 +111,7 @@ type (
 		User            string   `json:"user,omitempty"`
 		Jump            []Hop    `json:"jump,omitempty"`
 		HostKey         string   `json:"host_key,omitempty"`
+		HostKeyAlias    string   `json:"host_key_alias,omitempty"`
 		Become          string   `json:"become,omitempty"`
 		IdentityFile    string   `json:"identity_file,omitempty"`
 		CertificateFile string   `json:"certificate_file,omitempty"`

@@ -151,7 +151,7 @@ func newHostRecord(h HostPlan) hostRecord {
 		Record: "host", Host: h.Host, Wave: h.Wave, Turn: h.Turn, ShardKey: h.ShardKey,
 		Connection: connectionRecord{
 			Type: c.Type, Address: c.Address, Port: c.Port, User: c.User, Jump: c.Jump,
-			HostKey: c.HostKey, Become: c.Become, IdentityFile: c.IdentityFile,
+			HostKey: c.HostKey, HostKeyAlias: c.HostKeyAlias, Become: c.Become, IdentityFile: c.IdentityFile,
 			CertificateFile: c.CertificateFile, KnownHostsFile: c.KnownHostsFile,
 			HostKeyChecking: c.HostKeyChecking, ConnectTimeout: c.ConnectTimeout.Seconds(),
 		},
