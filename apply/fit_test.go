@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -70,8 +71,12 @@ func TestRule04WhatCannotBeReplacedIsRefusedEarly(t *testing.T) {
 				p.dropIn(made, "20-ours.conf", "ClientAliveInterval 41\n")
 			}
 			made.Hosts[0].Run.AllowPending, made.Hosts[0].Run.Rehearsal = true, false
-			staged := false
-			d.before = func(step string) { staged = staged || step == "stage" }
+			var staged atomic.Bool
+			d.before = func(step string) {
+				if step == "stage" {
+					staged.Store(true)
+				}
+			}
 			for _, words := range test.do {
 				sh(t, words...)
 			}
@@ -82,7 +87,7 @@ func TestRule04WhatCannotBeReplacedIsRefusedEarly(t *testing.T) {
 			if report.Outcome != apply.Failed || report.Step != apply.StepCheck || !strings.Contains(report.Err.Error(), test.want) {
 				t.Errorf("got %s at %s: %v; want it refused at check: %s", report.Outcome, report.Step, report.Err, test.want)
 			}
-			if staged || p.read() != old {
+			if staged.Load() || p.read() != old {
 				t.Error("something was written beside the target, want nothing")
 			}
 			p.clean()

@@ -157,6 +157,16 @@ func (o *output) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// all waits for the end of the output and returns what nobody took.
+func (o *output) all() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for !o.ended {
+		o.more.Wait()
+	}
+	return string(o.bytes)
+}
+
 // peek returns what is there, without taking it.
 func (o *output) peek() string {
 	o.mu.Lock()

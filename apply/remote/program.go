@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"time"
 )
 
 // The only commands that are ever sent. Everything else goes to the standard
@@ -147,7 +148,7 @@ func (h *host) notStarted(p *program, err error) error {
 	if p.lost() {
 		return p.session.because(io.ErrUnexpectedEOF)
 	}
-	said := clean(p.errs.peek() + " " + p.out.peek())
+	said := clean(p.errs.all() + " " + p.out.all())
 	if h.route.become == sudo {
 		if doubt, known := sudoDoubt(said); known {
 			return &SudoError{User: h.route.end.user, Doubt: doubt, Said: said}
@@ -157,11 +158,21 @@ func (h *host) notStarted(p *program, err error) error {
 }
 
 // lost waits for the end of a channel whose output has ended, and reports
-// whether it ended with the whole connection.
+// whether it ended with the whole connection. The library ends channels before
+// it says that the connection is gone, so a channel that ended without an exit
+// status has to ask.
 func (c *channel) lost() bool {
+	timer := time.NewTimer(c.session.keepalive)
+	defer timer.Stop()
 	select {
 	case <-c.ended:
 	case <-c.session.failed:
+	case <-timer.C:
+		c.session.fail(&TimeoutError{What: "the host did not close a program's channel"})
 	}
-	return c.session.dead()
+	if c.session.dead() || c.status.Load() >= 0 {
+		return c.session.dead()
+	}
+	_, _, err := c.session.conn.SendRequest(keepaliveRequest, true, nil)
+	return err != nil
 }

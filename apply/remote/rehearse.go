@@ -56,7 +56,7 @@ func (h *host) serverSpeaks(ctx context.Context, p *program) error {
 	if p.lost() {
 		return p.session.because(io.ErrUnexpectedEOF)
 	}
-	return fmt.Errorf("the rehearsal's sshd did not start (status %d): %s", p.status.Load(), clean(p.errs.peek()+" "+p.out.peek()))
+	return fmt.Errorf("the rehearsal's sshd did not start (status %d): %s", p.status.Load(), clean(p.errs.all()+" "+p.out.all()))
 }
 
 // loginOver makes a full login over a transport and opens a session, with the

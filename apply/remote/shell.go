@@ -164,7 +164,7 @@ func (s *shell) ended(err error) error {
 	if s.program.lost() {
 		return s.program.session.because(io.ErrUnexpectedEOF)
 	}
-	if said := clean(s.program.errs.peek()); said != "" {
+	if said := clean(s.program.errs.all()); said != "" {
 		return fmt.Errorf("the shell on the host ended; it said %q", said)
 	}
 	return errors.New("the shell on the host ended")

@@ -85,7 +85,7 @@ func (h *host) wantsPassword(p *program, err error) bool {
 	if p.command != sudoWord || !errors.Is(err, errEnded) || p.lost() {
 		return false
 	}
-	said := p.errs.peek()
+	said := p.errs.all()
 	doubt, known := sudoDoubt(said)
 	return doubt == SudoPassword || !known && p.status.Load() == 1 && strings.Contains(said, "sudo: ")
 }
@@ -135,7 +135,7 @@ func (h *host) givePassword(ctx context.Context, p *program, secret []byte) erro
 		return refused
 	case asked && (errors.As(refused, &doubt) || errors.As(refused, &ended)):
 		// sudo that allows one try ends instead of asking again.
-		return h.password.refuse(h, p.errs.peek())
+		return h.password.refuse(h, p.errs.all())
 	}
 	return refused
 }
