@@ -31,7 +31,7 @@ func (l *loader) judge(a *args) outcome {
 	if condition == nil {
 		return out
 	}
-	value, ok := l.eval(condition.Expr, a.each)
+	value, ok := a.truth(condition)
 	if !ok || value == cty.NilVal {
 		return out
 	}
@@ -54,6 +54,20 @@ func (l *loader) judge(a *args) outcome {
 		out.values = knownValues(condition.Expr, ctx)
 	}
 	return out
+}
+
+// truth evaluates a condition, for all instances together where it does not
+// depend on each.
+func (a *args) truth(condition *hcl.Attribute) (cty.Value, bool) {
+	shared := a.each != nil && !a.l.differs(condition.Expr)
+	if known, ok := a.b.settled[condition.Name]; shared && ok {
+		return known.value.(cty.Value), known.ok
+	}
+	value, ok := a.l.eval(condition.Expr, a.each)
+	if shared {
+		a.b.settled[condition.Name] = settled{value, ok}
+	}
+	return value, ok
 }
 
 // message evaluates the error message of a broken rule.
