@@ -15,6 +15,9 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/sshform/sshform/plan"
+	"github.com/sshform/sshform/schema"
 )
 
 // An Entry is a line of a journal. Each names the SHA-256 of the line before
@@ -36,6 +39,9 @@ type Entry struct {
 	Restored bool      `json:"restored,omitempty"`
 	Proof    Proof     `json:"proof,omitempty"`
 	Elapsed  float64   `json:"elapsed_seconds,omitempty"`
+	// Values are the arguments that are in force on the host since, by address
+	// and keyword, where the host is as the plan wanted it.
+	Values map[string]map[schema.Keyword]schema.Argument `json:"values,omitempty"`
 	// Counts are hosts by outcome, at the end of a run.
 	Counts map[Outcome]int `json:"counts,omitempty"`
 }
@@ -146,13 +152,16 @@ func (j *journal) begin(host, wave string) error {
 	return j.write(Entry{Kind: HostBegan, Host: host, Wave: wave})
 }
 
-func (j *journal) host(h HostReport) error {
+func (j *journal) host(h HostReport, planned plan.HostPlan) error {
 	e := Entry{
 		Kind: HostEnded, Host: h.Host, Address: h.Address, Wave: h.Wave, Outcome: h.Outcome, Step: h.Step,
 		Restored: h.Restored, Proof: h.Proof, Elapsed: h.Elapsed.Seconds(),
 	}
 	if h.Err != nil {
 		e.Error = h.Err.Error()
+	}
+	if h.Outcome == Changed || h.Outcome == AlreadyDone {
+		e.Values = effective(planned)
 	}
 	return j.write(e)
 }

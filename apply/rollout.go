@@ -158,7 +158,7 @@ func (r *rollout) work(ctx context.Context, w plan.Wave, jobs []job, state *Wave
 		case f := <-results:
 			inFlight--
 			r.settle(f, state)
-			if err := r.journal.host(f.report); err != nil && journalErr == nil {
+			if err := r.journal.host(f.report, f.host); err != nil && journalErr == nil {
 				journalErr = err
 				r.stop(Stopped{Kind: "journal", Wave: w.Name})
 			}
@@ -183,6 +183,7 @@ func isClosed(c <-chan struct{}) bool {
 }
 
 type finished struct {
+	host    plan.HostPlan
 	index   int
 	report  HostReport
 	pending bool
@@ -191,7 +192,7 @@ type finished struct {
 func (r *rollout) carryOut(ctx context.Context, j job) finished {
 	t := transaction{plan: j.host, planID: r.report.PlanID, mode: r.plan.Mode, run: r.opts.RunID, opts: r.opts, tell: r.opts.Events}
 	report := t.carryOut(ctx)
-	return finished{j.index, report, t.pending}
+	return finished{j.host, j.index, report, t.pending}
 }
 
 // settle counts what became of a host.
@@ -266,7 +267,7 @@ func (r *rollout) replace(j job, report HostReport, state *WaveReport) {
 	state.Counts[r.report.Hosts[j.index].Outcome]--
 	state.Counts[report.Outcome]++
 	r.report.Hosts[j.index] = report
-	r.journal.host(report)
+	r.journal.host(report, j.host)
 }
 
 // each does something with every changed host of a wave, several at a time.

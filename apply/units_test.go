@@ -168,7 +168,7 @@ func TestAnEditedJournalIsNoticed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, err := range []error{
-		j.begin("a", "w"), j.begin("b", "w"), j.host(HostReport{Host: "a", Outcome: Changed}), j.end(&Report{}),
+		j.begin("a", "w"), j.begin("b", "w"), j.host(HostReport{Host: "a", Outcome: Changed}, plan.HostPlan{}), j.end(&Report{}),
 	} {
 		if err != nil {
 			t.Fatal(err)

@@ -16,7 +16,7 @@ import (
 // samplePlan is a plan with something in every member.
 func samplePlan() *plan.Plan {
 	before, after := []byte("#ClientAliveInterval 0\n"), []byte("ClientAliveInterval 30\n")
-	return &plan.Plan{
+	p := &plan.Plan{
 		Tool:      plan.Tool{Name: "sshform", Version: "1.0.0", Commit: "abc"},
 		CreatedAt: time.Date(2026, 11, 22, 18, 0, 0, 0, time.UTC), ValidUntil: time.Date(2026, 11, 23, 18, 0, 0, 0, time.UTC),
 		Mode:      plan.Normal,
@@ -55,6 +55,8 @@ func samplePlan() *plan.Plan {
 		}},
 		Unreachable: []plan.Unreachable{{Host: "web", Addresses: []schema.Address{{Block: "server", Name: "home", Key: "web", HasKey: true}}, Step: "connect", Err: "refused"}},
 	}
+	told(p)
+	return p
 }
 
 func TestAPlanFileReadsBackWhole(t *testing.T) {

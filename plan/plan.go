@@ -43,6 +43,36 @@ type Plan struct {
 	Unreachable []Unreachable
 	// Errored says that the plan must not be applied.
 	Errored bool
+	// Checks, Outputs and Drift are told to people and programs; nothing is
+	// decided by them, and they take no part in ID.
+	Checks  []Check
+	Outputs []Output
+	Drift   []Drift
+}
+
+// A Check is a check block and what became of it with the planned values.
+type Check struct {
+	Name   string `json:"name"`
+	Status string `json:"status"` // "pass", "fail" or "error"
+	// Messages are those of the assertions that failed.
+	Messages []string `json:"messages,omitempty"`
+}
+
+// An Output is an output block's value with the planned values.
+type Output struct {
+	Name      string
+	Sensitive bool
+	// JSON is the value and Type its type, both as JSON; empty where Sensitive.
+	JSON, Type []byte
+}
+
+// A Drift is a target that is no longer as this machine's last run left it.
+type Drift struct {
+	Address schema.Address
+	Run     string // that run
+	// Recorded are the arguments that the run made effective, by keyword. What
+	// is in force now stands in the target's Change.
+	Recorded map[schema.Keyword]schema.Argument
 }
 
 // A Tool is the program that made a plan.

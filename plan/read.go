@@ -4,12 +4,9 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"maps"
 	"slices"
@@ -24,27 +21,48 @@ import (
 // a version this program knows, and that no edit does more than this tool may
 // do (see Verify). Its errors are *FileError, or the reader's.
 func Read(r io.Reader) (*Plan, error) {
+	var hosts []HostPlan
+	p, _, err := Scan(r, func(h HostPlan) error {
+		hosts = append(hosts, h)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	p.Hosts = hosts
+	return p, nil
+}
+
+// Scan is Read for plans of any size: it hands over one host after the other,
+// verified, and keeps none, so that its memory does not grow with the file. It
+// returns the plan without Hosts, and its ID. Only the last line of a file
+// tells that it is whole: what was handed over counts if Scan returns no error.
+// An error of each ends it.
+func Scan(r io.Reader, each func(HostPlan) error) (p *Plan, id string, err error) {
 	in := bufio.NewReaderSize(r, 64<<10)
 	if magic, _ := in.Peek(2); string(magic) == "\x1f\x8b" {
 		zip, err := gzip.NewReader(in)
 		if err != nil {
-			return nil, &FileError{Reason: "it is not a whole gzip file: " + err.Error()}
+			return nil, "", &FileError{Reason: "it is not a whole gzip file: " + err.Error()}
 		}
 		in = bufio.NewReaderSize(zip, 64<<10)
 	}
-	d := &decoder{in: in, sum: sha256.New()}
-	p, err := d.plan()
-	if err != nil {
-		return nil, err
-	}
-	return p, Verify(p)
+	d := &decoder{in: in, spelled: newRecordWriter(io.Discard), each: each}
+	p, err = d.plan()
+	return p, d.spelled.planID(), err
 }
 
 // A decoder reads records line by line and remembers where it is.
 type decoder struct {
 	in   *bufio.Reader
-	sum  hash.Hash
 	line int
+	read int64 // bytes
+	each func(HostPlan) error
+	// spelled writes every record again as Write does. A line that differs was
+	// not written by Write: members in another case or twice, or text behind
+	// the record, would be read by other programs as something else.
+	spelled *recordWriter
+	host    *HostPlan // the host whose changes are being read; nil before the first
 }
 
 func (d *decoder) plan() (*Plan, error) {
@@ -63,8 +81,10 @@ func (d *decoder) plan() (*Plan, error) {
 	if err != nil {
 		return nil, d.wrong(err.Error())
 	}
+	if err := d.same(line, d.spelled.header(p)); err != nil {
+		return nil, err
+	}
 	for {
-		before := hex.EncodeToString(d.sum.Sum(nil))
 		line, err := d.next()
 		if err != nil {
 			return nil, err
@@ -77,11 +97,11 @@ func (d *decoder) plan() (*Plan, error) {
 		}
 		switch kind.Record {
 		case "host":
-			err = d.host(p, line)
+			err = d.hostRecord(p, line)
 		case "change":
-			err = d.change(p, line)
+			err = d.change(line)
 		case "end":
-			return p, d.trailer(p, line, before)
+			return p, d.trailer(p, line)
 		default:
 			err = d.wrong(fmt.Sprintf("there is no record %q in a plan file", kind.Record))
 		}
@@ -89,6 +109,28 @@ func (d *decoder) plan() (*Plan, error) {
 			return nil, err
 		}
 	}
+}
+
+// same demands that a line is what spelled has just written.
+func (d *decoder) same(line []byte, err error) error {
+	if err != nil {
+		return d.wrong(err.Error())
+	}
+	if !bytes.Equal(line, d.spelled.line.Bytes()) {
+		return d.wrong("it is not spelled as sshform writes it")
+	}
+	return nil
+}
+
+// settle hands over the host whose changes have all been read.
+func (d *decoder) settle(p *Plan) error {
+	if d.host == nil {
+		return nil
+	}
+	if err := verifyHost(*d.host, p.Mode); err != nil {
+		return &FileError{Reason: fmt.Sprintf("host %q: %v", d.host.Host, err)}
+	}
+	return d.each(*d.host)
 }
 
 // next returns the next line. The end of the file before a trailer means that
@@ -111,7 +153,9 @@ func (d *decoder) next() ([]byte, error) {
 		case err != nil:
 			return nil, &FileError{Line: d.line, Reason: err.Error()}
 		}
-		d.sum.Write(line)
+		if d.read += int64(len(line)); d.read > maxText {
+			return nil, d.wrong("the file is too large for a plan")
+		}
 		return line, nil
 	}
 }
@@ -192,7 +236,7 @@ func parseStamp(s string) (time.Time, error) {
 
 func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
 
-func (d *decoder) host(p *Plan, line []byte) error {
+func (d *decoder) hostRecord(p *Plan, line []byte) error {
 	var r hostRecord
 	if err := d.decode(line, &r); err != nil {
 		return err
@@ -223,17 +267,29 @@ func (d *decoder) host(p *Plan, line []byte) error {
 	if reload := r.Facts.Reload; reload != nil {
 		h.Facts.Listener.Reload, h.Facts.Listener.Unit = reload.Method, reload.Unit
 	}
-	p.Hosts = append(p.Hosts, h)
-	return nil
+	if err := d.settle(p); err != nil {
+		return err
+	}
+	switch {
+	case d.host != nil && h.Host <= d.host.Host:
+		return d.wrong(fmt.Sprintf("host %q stands in it twice or out of its place", h.Host))
+	case d.spelled.hosts >= maxHosts:
+		return d.wrong("it has too many hosts for a plan")
+	}
+	d.host = &h
+	return d.same(line, d.spelled.host(h))
 }
 
-func (d *decoder) change(p *Plan, line []byte) error {
+func (d *decoder) change(line []byte) error {
 	var r changeRecord
 	if err := d.decode(line, &r); err != nil {
 		return err
 	}
-	if len(p.Hosts) == 0 || p.Hosts[len(p.Hosts)-1].Host != r.Host {
+	switch {
+	case d.host == nil || d.host.Host != r.Host:
 		return d.wrong("a change stands behind another host's record")
+	case len(d.host.Changes) == maxChanges:
+		return d.wrong("a host has too many changes for a plan")
 	}
 	if len(r.Actions) != 1 {
 		return d.wrong("a change has exactly one action")
@@ -285,12 +341,15 @@ func (d *decoder) change(p *Plan, line []byte) error {
 		}
 		c.Expect = append(c.Expect, expectation)
 	}
-	host := &p.Hosts[len(p.Hosts)-1]
-	host.Changes = append(host.Changes, c)
-	return nil
+	d.host.Changes = append(d.host.Changes, c)
+	d.spelled.changes++
+	return d.same(line, d.spelled.counted(newChangeRecord(c)))
 }
 
-func (d *decoder) trailer(p *Plan, line []byte, sum string) error {
+func (d *decoder) trailer(p *Plan, line []byte) error {
+	if err := d.settle(p); err != nil {
+		return err
+	}
 	var r trailerRecord
 	if err := d.decode(line, &r); err != nil {
 		return err
@@ -298,7 +357,7 @@ func (d *decoder) trailer(p *Plan, line []byte, sum string) error {
 	if _, err := d.in.ReadByte(); err != io.EOF {
 		return &FileError{Line: d.line + 1, Reason: "something stands behind the last record"}
 	}
-	p.Errored = r.Errored
+	p.Errored, p.Checks = r.Errored, r.Checks
 	for _, u := range r.Unreachable {
 		unreachable := Unreachable{Host: u.Host, Step: u.Step, Err: u.Error}
 		for _, a := range u.Addresses {
@@ -310,8 +369,36 @@ func (d *decoder) trailer(p *Plan, line []byte, sum string) error {
 		}
 		p.Unreachable = append(p.Unreachable, unreachable)
 	}
-	if r.SHA256 != sum || r.Hosts != len(p.Hosts) || r.Changes != p.changes() || r.PlanID != p.ID() {
+	for _, o := range r.Outputs {
+		p.Outputs = append(p.Outputs, Output{Name: o.Name, Sensitive: o.Sensitive, Type: o.Type, JSON: o.Value})
+	}
+	for _, record := range r.Drift {
+		drift, err := record.drift()
+		if err != nil {
+			return d.wrong(err.Error())
+		}
+		p.Drift = append(p.Drift, drift)
+	}
+	if err := d.same(line, d.spelled.trailer(p)); err != nil {
 		return &FileError{Reason: "its bytes are not those that sshform wrote; it was edited or damaged"}
 	}
 	return nil
+}
+
+func (r driftRecord) drift() (Drift, error) {
+	address, err := schema.ParseAddress(r.Address)
+	if err != nil {
+		return Drift{}, err
+	}
+	drift := Drift{Address: address, Run: r.Run, Recorded: map[schema.Keyword]schema.Argument{}}
+	for name, raw := range r.Recorded {
+		definition, known := schema.Define(address.Side(), name)
+		if !known {
+			return Drift{}, fmt.Errorf("%q is not a keyword that sshform manages", name)
+		}
+		if drift.Recorded[definition.Keyword], err = argumentOf(raw); err != nil {
+			return Drift{}, err
+		}
+	}
+	return drift, nil
 }

@@ -10,8 +10,14 @@ import (
 // lost restriction.
 const FormatVersion = "1.0"
 
-// maxRecord bounds one line of a plan file.
-const maxRecord = 8 << 20
+// Limits of a plan file, far above what this tool writes: of one line, of the
+// whole text, and of its hosts.
+const (
+	maxRecord  = 8 << 20
+	maxText    = 2 << 30
+	maxHosts   = 1_000_000
+	maxChanges = 1000 // of one host
+)
 
 // A FileError says that a file is not a plan that this program can apply.
 type FileError struct {
@@ -186,8 +192,22 @@ type (
 		Complete    bool                `json:"complete"`
 		Errored     bool                `json:"errored"`
 		Unreachable []unreachableRecord `json:"unreachable"`
+		Checks      []Check             `json:"checks,omitempty"`
+		Outputs     []outputRecord      `json:"outputs,omitempty"`
+		Drift       []driftRecord       `json:"drift,omitempty"`
 		// SHA256 is over all bytes before the trailer's line.
 		SHA256 string `json:"sha256"`
+	}
+	outputRecord struct {
+		Name      string          `json:"name"`
+		Sensitive bool            `json:"sensitive,omitempty"`
+		Type      json.RawMessage `json:"type,omitempty"`
+		Value     json.RawMessage `json:"value,omitempty"`
+	}
+	driftRecord struct {
+		Address  string                     `json:"address"`
+		Run      string                     `json:"run"`
+		Recorded map[string]json.RawMessage `json:"recorded"`
 	}
 	unreachableRecord struct {
 		Host      string   `json:"host"`

@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"iter"
+	"slices"
 	"time"
 
 	"github.com/sshform/sshform/schema"
@@ -25,34 +27,119 @@ func (p *Plan) Complete() bool {
 // ID returns the digest over everything that matters in the plan, times and
 // the tool's commit left out: the same decision has the same ID.
 func (p *Plan) ID() string {
-	id := sha256.New()
-	writeRecords(p, func(line []byte) error { return nil }, id)
-	return "sha256:" + hex.EncodeToString(id.Sum(nil))
+	w := newRecordWriter(io.Discard)
+	w.header(p)
+	for _, h := range p.Hosts {
+		w.host(h)
+	}
+	return w.planID()
 }
 
 // Write writes the plan as JSON Lines and returns its ID. With compress the
 // lines are gzipped.
 func Write(w io.Writer, p *Plan, compress bool) (id string, err error) {
+	return WriteHosts(w, p, slices.Values(p.Hosts), compress)
+}
+
+// WriteHosts is Write for hosts that are never in memory together: it takes
+// them one after the other, in the order of their names, and not p.Hosts. What
+// p says about the whole (Unreachable, Errored, Checks, Outputs, Drift) is read
+// after the last host.
+func WriteHosts(w io.Writer, p *Plan, hosts iter.Seq[HostPlan], compress bool) (id string, err error) {
 	if compress {
 		zip := gzip.NewWriter(w)
-		id, err = Write(zip, p, false)
+		id, err = WriteHosts(zip, p, hosts, false)
 		return id, errors.Join(err, zip.Close())
 	}
 	out := bufio.NewWriterSize(w, 64<<10)
-	sum, idHash := sha256.New(), sha256.New()
-	both := io.MultiWriter(out, sum)
-	err = writeRecords(p, func(line []byte) error {
-		_, err := both.Write(line)
-		return err
-	}, idHash)
-	if err != nil {
+	records := newRecordWriter(out)
+	if err := records.header(p); err != nil {
 		return "", err
 	}
-	id = "sha256:" + hex.EncodeToString(idHash.Sum(nil))
+	for h := range hosts {
+		if err := records.host(h); err != nil {
+			return "", err
+		}
+	}
+	if err := records.trailer(p); err != nil {
+		return "", err
+	}
+	return records.planID(), out.Flush()
+}
+
+// A recordWriter writes the lines of a plan file and works out both digests on
+// the way: over the bytes, and over what matters.
+type recordWriter struct {
+	out            io.Writer
+	bytes, id      hash.Hash
+	hosts, changes int
+	line           bytes.Buffer // the last line written
+}
+
+func newRecordWriter(out io.Writer) *recordWriter {
+	return &recordWriter{out: out, bytes: sha256.New(), id: sha256.New()}
+}
+
+func (w *recordWriter) planID() string { return "sha256:" + hex.EncodeToString(w.id.Sum(nil)) }
+
+// encode makes a record the last line.
+func (w *recordWriter) encode(record any) error {
+	w.line.Reset()
+	encoder := json.NewEncoder(&w.line)
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(record)
+}
+
+// put writes a record; its bytes count for the digest of the file.
+func (w *recordWriter) put(record any) error {
+	if err := w.encode(record); err != nil {
+		return err
+	}
+	w.bytes.Write(w.line.Bytes())
+	_, err := w.out.Write(w.line.Bytes())
+	return err
+}
+
+// header writes the first line. In the ID it counts without times and commit.
+func (w *recordWriter) header(p *Plan) error {
+	header := newHeader(p)
+	timeless := header
+	timeless.CreatedAt, timeless.ValidUntil, timeless.Tool.Commit = "", "", ""
+	if err := w.encode(timeless); err != nil {
+		return err
+	}
+	w.id.Write(w.line.Bytes())
+	return w.put(header)
+}
+
+// host writes a host and its changes.
+func (w *recordWriter) host(h HostPlan) error {
+	w.hosts++
+	w.changes += len(h.Changes)
+	if err := w.counted(newHostRecord(h)); err != nil {
+		return err
+	}
+	for _, c := range h.Changes {
+		if err := w.counted(newChangeRecord(c)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// counted writes a record that counts in the ID as it stands.
+func (w *recordWriter) counted(record any) error {
+	err := w.put(record)
+	w.id.Write(w.line.Bytes())
+	return err
+}
+
+// trailer writes the last line.
+func (w *recordWriter) trailer(p *Plan) error {
 	trailer := trailerRecord{
-		Record: "end", Hosts: len(p.Hosts), Changes: p.changes(), PlanID: id,
-		Complete: p.Complete(), Errored: p.Errored, Unreachable: []unreachableRecord{},
-		SHA256: hex.EncodeToString(sum.Sum(nil)),
+		Record: "end", Hosts: w.hosts, Changes: w.changes, PlanID: w.planID(),
+		Complete: p.Complete(), Errored: p.Errored, Unreachable: []unreachableRecord{}, Checks: p.Checks,
+		SHA256: hex.EncodeToString(w.bytes.Sum(nil)),
 	}
 	for _, u := range p.Unreachable {
 		record := unreachableRecord{Host: u.Host, Step: u.Step, Error: u.Err, Addresses: []string{}}
@@ -61,55 +148,17 @@ func Write(w io.Writer, p *Plan, compress bool) (id string, err error) {
 		}
 		trailer.Unreachable = append(trailer.Unreachable, record)
 	}
-	if err := writeLine(trailer, func(line []byte) error { _, err := out.Write(line); return err }); err != nil {
-		return "", err
+	for _, o := range p.Outputs {
+		trailer.Outputs = append(trailer.Outputs, outputRecord{o.Name, o.Sensitive, o.Type, o.JSON})
 	}
-	return id, out.Flush()
-}
-
-func (p *Plan) changes() int {
-	n := 0
-	for _, h := range p.Hosts {
-		n += len(h.Changes)
-	}
-	return n
-}
-
-// writeRecords hands over each line before the trailer. What goes into the ID
-// is the same lines with times and the commit blanked.
-func writeRecords(p *Plan, line func([]byte) error, id hash.Hash) error {
-	header := newHeader(p)
-	if err := writeLine(header, line); err != nil {
-		return err
-	}
-	header.CreatedAt, header.ValidUntil, header.Tool.Commit = "", "", ""
-	hashed := func(b []byte) error { id.Write(b); return nil }
-	if err := writeLine(header, hashed); err != nil {
-		return err
-	}
-	for _, h := range p.Hosts {
-		records := []any{newHostRecord(h)}
-		for _, c := range h.Changes {
-			records = append(records, newChangeRecord(c))
+	for _, d := range p.Drift {
+		record := driftRecord{Address: d.Address.String(), Run: d.Run, Recorded: map[string]json.RawMessage{}}
+		for keyword, argument := range d.Recorded {
+			record.Recorded[string(keyword)] = argumentJSON(argument)
 		}
-		for _, r := range records {
-			err := writeLine(r, func(b []byte) error { id.Write(b); return line(b) })
-			if err != nil {
-				return err
-			}
-		}
+		trailer.Drift = append(trailer.Drift, record)
 	}
-	return nil
-}
-
-func writeLine(record any, line func([]byte) error) error {
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(record); err != nil {
-		return err
-	}
-	return line(b.Bytes())
+	return w.put(trailer)
 }
 
 func newHeader(p *Plan) headerRecord {

@@ -200,12 +200,19 @@ func (p *program) mayBeApplied(built *plan.Plan, o *applying) error {
 	case !o.versionSkew && semver.MajorMinor("v"+built.Tool.Version) != semver.MajorMinor("v"+tool.Version):
 		return p.refuse("Plan is of another version", fmt.Sprintf(
 			"sshform %s made it, and this is %s. -allow-version-skew accepts it nevertheless.", built.Tool.Version, tool.Version))
+	case built.CreatedAt.After(now.Add(clockSkew)):
+		// Its age could not be judged, and SSHFORM_MAX_PLAN_AGE would mean nothing.
+		return p.refuse("Plan is from the future", fmt.Sprintf(
+			"It says that it was made %s, and here it is %s. Set the clocks of both machines.", built.CreatedAt.Format(time.RFC3339), now.UTC().Format(time.RFC3339)))
 	case now.After(validUntil):
 		return p.refuse("Plan has expired", fmt.Sprintf(
 			"It was made %s and held until %s.", built.CreatedAt.Format(time.RFC3339), validUntil.Format(time.RFC3339)))
 	}
 	return nil
 }
+
+// clockSkew is how far the clocks of two machines may be apart.
+const clockSkew = 5 * time.Minute
 
 // sameVariables refuses a -var that the saved plan was not made with.
 func sameVariables(built *plan.Plan, l loading) error {

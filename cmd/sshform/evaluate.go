@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/sshform/sshform/cmd/sshform/internal/view"
 	"github.com/sshform/sshform/plan"
 	"github.com/sshform/sshform/plan/liveness"
 	"github.com/sshform/sshform/schema"
@@ -17,8 +16,10 @@ import (
 func (p *program) evaluate(m *made) schema.Diagnostics {
 	result, found := m.configuration.Evaluate(plannedValues(m.plan), plannedLiveness(m))
 	for _, c := range result.Checks {
-		check := view.Check{Name: c.Name, Status: string(c.Status), Messages: c.Messages}
-		m.checks = append(m.checks, check)
+		m.plan.Checks = append(m.plan.Checks, plan.Check{Name: c.Name, Status: string(c.Status), Messages: c.Messages})
+	}
+	for _, o := range result.Outputs {
+		m.plan.Outputs = append(m.plan.Outputs, plan.Output{Name: o.Name, Sensitive: o.Sensitive, Type: o.Type, JSON: o.JSON})
 	}
 	m.outputs = viewOutputs(result.Outputs)
 	return found

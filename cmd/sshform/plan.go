@@ -96,7 +96,7 @@ func (m *made) changes() int {
 
 func (p *program) showPlan(m *made, operation string) {
 	p.view().Plan(view.Shown{
-		Plan: m.plan, Read: m.reading, Operation: operation, Checks: m.checks,
+		Plan: m.plan, Read: m.reading, Operation: operation,
 	})
 	p.view().Outputs(m.outputs)
 }

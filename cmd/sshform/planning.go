@@ -132,7 +132,6 @@ type made struct {
 	plan          *plan.Plan
 	configuration *hclfile.Configuration
 	reading       view.Reading
-	checks        []view.Check
 	outputs       []view.Output
 }
 
@@ -166,6 +165,7 @@ func (p *program) makePlan(ctx context.Context, o planning, operation string, d 
 	p.view().ReadingDone(p.now().Sub(began))
 	p.stampPlan(built, cfg)
 	m.plan = built
+	found = append(found, recordDrift(built, cfg.History)...)
 	found = append(found, p.evaluate(m)...)
 	if found.HasErrors() {
 		built.Errored = true

@@ -1,10 +1,18 @@
 package main
 
 import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/sshform/sshform/cmd/sshform/internal/view"
+	"github.com/sshform/sshform/plan"
+	"github.com/sshform/sshform/schema/hclfile"
 )
 
 func (p *program) showCommand() *cobra.Command {
@@ -25,20 +33,54 @@ func (p *program) showCommand() *cobra.Command {
 		if len(args) == 0 {
 			return problem("Plan file needed", "sshform show needs the name of a file that sshform plan -out wrote.")
 		}
+		switch {
+		case asJSON && asLines:
+			return p.showLines(args[0])
+		case asLines:
+			return problem("Option needs another", "-lines goes with -json.")
+		}
 		built, err := readPlan(args[0])
 		if err != nil {
 			return problem("Plan file cannot be used", err.Error())
 		}
-		switch {
-		case asJSON && asLines:
-			return view.ShowLines(p.stdout, built)
-		case asJSON:
+		if asJSON {
 			return view.ShowJSON(p.stdout, built)
-		case asLines:
-			return problem("Option needs another", "-lines goes with -json.")
 		}
 		p.view().Plan(view.Shown{Plan: built, ID: built.ID(), Operation: "plan"})
+		p.view().Outputs(plannedOutputs(built))
 		return nil
 	}
 	return c
+}
+
+// showLines reads the file twice: the first time to know that it is whole,
+// the second time to write one host after the other, so that memory does not
+// grow with the fleet.
+func (p *program) showLines(file string) error {
+	unusable := func(err error) error { return problem("Plan file cannot be used", sentence(err)) }
+	f, err := os.Open(file)
+	if err != nil {
+		return unusable(err)
+	}
+	defer f.Close()
+	if _, _, err := plan.Scan(f, func(plan.HostPlan) error { return nil }); err != nil {
+		return unusable(fmt.Errorf("%s: %w", file, err))
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return unusable(err)
+	}
+	out := bufio.NewWriter(p.stdout)
+	_, _, err = plan.Scan(f, func(h plan.HostPlan) error { return view.ShowHost(out, h) })
+	return errors.Join(err, out.Flush())
+}
+
+// plannedOutputs are the outputs that a plan file holds, as they are shown.
+func plannedOutputs(built *plan.Plan) []view.Output {
+	var shown []view.Output
+	for _, o := range built.Outputs {
+		shown = append(shown, view.Output{
+			Name: o.Name, Sensitive: o.Sensitive, Type: o.Type, JSON: o.JSON, Text: hclfile.Expression(o.JSON, o.Type),
+		})
+	}
+	return shown
 }

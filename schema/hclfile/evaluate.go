@@ -162,6 +162,20 @@ func (l *loader) evaluateOutput(b *block) (Output, bool) {
 	return o, true
 }
 
+// Expression writes a value as an expression of the language, as Output.Text
+// does, from its value and type in JSON. What is neither is returned as it is.
+func Expression(value, kind []byte) string {
+	t, err := ctyjson.UnmarshalType(kind)
+	if err != nil {
+		return string(value)
+	}
+	v, err := ctyjson.Unmarshal(value, t)
+	if err != nil {
+		return string(value)
+	}
+	return formatValue(v, 0)
+}
+
 // unknownLiveness stands for liveness until there is a plan.
 func unknownLiveness() function.Function {
 	return livenessOf(func(server, client cty.Value) (cty.Value, error) { return cty.DynamicVal, nil })

@@ -373,6 +373,11 @@ func (j *JSON) Applying(*plan.Plan) {}
 // Plan writes what is planned and the summary.
 func (j *JSON) Plan(s Shown) {
 	changed, _ := changes(s.Plan)
+	for _, d := range s.Plan.Drift {
+		j.emit("info", "resource_drift", fmt.Sprintf("%s: changed since run %s", d.Address, d.Run), struct {
+			Change plannedJSON `json:"change"`
+		}{plannedJSON{resourceOf(d.Address), string(plan.Update), ""}})
+	}
 	for _, in := range changed {
 		reason := ""
 		if in.change.Action == plan.Reload {

@@ -227,7 +227,12 @@ func TestShowJSON(t *testing.T) {
 		t.Errorf("got complete %t, applyable %t, version %q", document.Complete, document.Applyable, document.FormatVersion)
 	}
 	b.Reset()
-	if err := ShowLines(&b, laptop()); err != nil || strings.Count(b.String(), "\n") != 4 {
-		t.Errorf("got %d lines and %v, want 4", strings.Count(b.String(), "\n"), err)
+	for _, h := range laptop().Hosts {
+		if err := ShowHost(&b, h); err != nil {
+			t.Error(err)
+		}
+	}
+	if lines := strings.Count(b.String(), "\n"); lines != 4 {
+		t.Errorf("got %d lines, want 4", lines)
 	}
 }

@@ -47,15 +47,6 @@ type Shown struct {
 	Read Reading
 	// Operation is "plan", "apply" or "drift".
 	Operation string
-	// Checks are the check blocks; failed ones are told as warnings too.
-	Checks []Check
-}
-
-// A Check is a check block and how it came out.
-type Check struct {
-	Name     string
-	Status   string // "pass", "fail" or "error"
-	Messages []string
 }
 
 // An Output is the value of an output block.

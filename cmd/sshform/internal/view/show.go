@@ -23,8 +23,10 @@ type showJSON struct {
 	ValidUntil    string                  `json:"valid_until"`
 	Mode          plan.Mode               `json:"mode"`
 	Variables     map[string]variableJSON `json:"variables"`
+	Drift         []resourceChangeJSON    `json:"resource_drift,omitempty"`
 	Changes       []resourceChangeJSON    `json:"resource_changes"`
-	OutputChanges map[string]any          `json:"output_changes"`
+	OutputChanges members                 `json:"output_changes"`
+	Checks        []checkJSON             `json:"checks"`
 	Summary       summaryJSON             `json:"summary"`
 	Unreachable   []unreachableJSON       `json:"unreachable"`
 	Complete      bool                    `json:"complete"`
@@ -54,6 +56,7 @@ type resourceChangeJSON struct {
 	Effective []effectiveJSON `json:"effective"`
 	Reasons   members         `json:"reason"`
 	Notes     []string        `json:"notes,omitempty"`
+	Run       string          `json:"run,omitempty"` // of resource_drift: the run that left Before
 }
 
 type changeJSON struct {
@@ -97,6 +100,39 @@ type groupJSON struct {
 	Example   string `json:"example"`
 }
 
+// checkJSON is a check block as Terraform's plans have it.
+type checkJSON struct {
+	Address   checkAddressJSON    `json:"address"`
+	Status    string              `json:"status"`
+	Instances []checkInstanceJSON `json:"instances"`
+}
+
+type checkAddressJSON struct {
+	Display string `json:"to_display"`
+	Kind    string `json:"kind,omitempty"`
+	Name    string `json:"name,omitempty"`
+}
+
+type checkInstanceJSON struct {
+	Address  checkAddressJSON   `json:"address"`
+	Status   string             `json:"status"`
+	Problems []checkProblemJSON `json:"problems,omitempty"`
+}
+
+type checkProblemJSON struct {
+	Message string `json:"message"`
+}
+
+// outputChangeJSON is an output: without state every one is created.
+type outputChangeJSON struct {
+	Actions         []string        `json:"actions"`
+	Before          any             `json:"before"`
+	After           json.RawMessage `json:"after"`
+	AfterUnknown    bool            `json:"after_unknown"`
+	BeforeSensitive bool            `json:"before_sensitive"`
+	AfterSensitive  bool            `json:"after_sensitive"`
+}
+
 // members is a JSON object whose members keep their order.
 type members []member
 
@@ -136,7 +172,7 @@ func ShowJSON(w io.Writer, p *plan.Plan) error {
 	document := showJSON{
 		FormatVersion: planVersion, Tool: p.Tool, PlanID: p.ID(),
 		Timestamp: stamp(p.CreatedAt), ValidUntil: stamp(p.ValidUntil), Mode: p.Mode,
-		Variables: map[string]variableJSON{}, Changes: []resourceChangeJSON{}, OutputChanges: map[string]any{},
+		Variables: map[string]variableJSON{}, Changes: []resourceChangeJSON{}, Checks: []checkJSON{},
 		Summary: summaryJSON{
 			Hosts: len(p.Hosts), Add: t.add, Change: t.change, Destroy: t.destroy, NoOp: len(unchanged),
 			Unreachable: len(p.Unreachable), Groups: []groupJSON{},
@@ -149,6 +185,14 @@ func ShowJSON(w io.Writer, p *plan.Plan) error {
 	}
 	for _, in := range everyInstance(changed, unchanged) {
 		document.Changes = append(document.Changes, resourceChange(in))
+	}
+	document.Drift = drifted(p)
+	for _, o := range p.Outputs {
+		change := outputChangeJSON{Actions: []string{string(plan.Create)}, After: o.JSON, AfterSensitive: o.Sensitive}
+		document.OutputChanges = append(document.OutputChanges, member{o.Name, change})
+	}
+	for _, c := range p.Checks {
+		document.Checks = append(document.Checks, checkOf(c))
 	}
 	for _, g := range groupChanges(changed) {
 		document.Summary.Groups = append(document.Summary.Groups, groupJSON{
@@ -165,14 +209,57 @@ func ShowJSON(w io.Writer, p *plan.Plan) error {
 	return encode(w, document)
 }
 
-// ShowLines writes one resource change a line.
-func ShowLines(w io.Writer, p *plan.Plan) error {
-	for _, in := range everyInstance(changes(p)) {
-		if err := encode(w, resourceChange(in)); err != nil {
+// ShowHost writes the resource changes of one host, one a line.
+func ShowHost(w io.Writer, h plan.HostPlan) error {
+	for i := range h.Changes {
+		if err := encode(w, resourceChange(instance{&h, &h.Changes[i]})); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func checkOf(c plan.Check) checkJSON {
+	display := "check." + c.Name
+	result := checkInstanceJSON{Address: checkAddressJSON{Display: display}, Status: c.Status}
+	for _, message := range c.Messages {
+		result.Problems = append(result.Problems, checkProblemJSON{message})
+	}
+	return checkJSON{checkAddressJSON{display, "check", c.Name}, c.Status, []checkInstanceJSON{result}}
+}
+
+// drifted are the targets that changed since the last run, from what that run
+// left to what is in force now.
+func drifted(p *plan.Plan) []resourceChangeJSON {
+	at := map[string]instance{}
+	for i := range p.Hosts {
+		for j := range p.Hosts[i].Changes {
+			in := instance{&p.Hosts[i], &p.Hosts[i].Changes[j]}
+			at[in.change.Address.String()] = in
+		}
+	}
+	var all []resourceChangeJSON
+	for _, drift := range p.Drift {
+		in, planned := at[drift.Address.String()]
+		if !planned {
+			continue
+		}
+		r := resourceChange(in)
+		r.Change = changeJSON{Actions: []string{string(plan.Update)}}
+		for _, d := range in.change.Settings {
+			was, moved := drift.Recorded[d.Keyword]
+			if !moved {
+				was = d.Before
+			}
+			name, side := d.Keyword.HCL(), in.change.Address.Side()
+			r.Change.Before = append(r.Change.Before, member{name, argument(side, d.Keyword, was)})
+			r.Change.After = append(r.Change.After, member{name, argument(side, d.Keyword, d.Before)})
+		}
+		r.Edits, r.Effective, r.Reasons, r.Reason = []plan.Edit{}, []effectiveJSON{}, nil, ""
+		r.Run = drift.Run
+		all = append(all, r)
+	}
+	return all
 }
 
 func encode(w io.Writer, v any) error {
