@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,10 +47,8 @@ func (t *transaction) confirm(ctx context.Context) error {
 	// The reload step has seen the sign of the daemon; where sshd reads its
 	// files at each login, the login itself is the sign.
 	t.report.Proof = ProofDaemon
-	if local, err := t.loginHere(ctx); err != nil {
+	if err := t.confirmHere(ctx); err != nil {
 		return err
-	} else if !local && t.plan.Connection.Type == schema.Local {
-		t.note("the sshd of this machine was not logged in to")
 	}
 	return t.confirmProbe(ctx, fresh)
 }
@@ -63,18 +62,37 @@ func (t *transaction) confirmBudget() time.Duration {
 
 // redial reaches the host anew, with a growing pause between the tries.
 func (t *transaction) redial(ctx context.Context) (Host, error) {
-	pauses := backoff.NewExponentialBackOff()
-	pauses.InitialInterval = firstRedial
-	tries := 0
-	host, err := backoff.Retry(ctx, func() (Host, error) {
-		tries++
-		host, err := t.lifeline.Redial(ctx)
-		return host, err
-	}, backoff.WithBackOff(pauses), backoff.WithMaxTries(redials))
+	host, tried, err := tryAgain(ctx, func() (Host, error) { return t.lifeline.Redial(ctx) })
 	if err != nil {
-		return nil, fmt.Errorf("no new connection in %d tries: %w", tries, err)
+		return nil, fmt.Errorf("no new connection in %s: %w", tries(tried), err)
 	}
 	return host, nil
+}
+
+// tryAgain does something that reaches for sshd until it works, with a growing
+// pause between the tries. The error is that of the last try.
+func tryAgain[T any](ctx context.Context, do func() (T, error)) (got T, tried int, err error) {
+	pauses := backoff.NewExponentialBackOff()
+	pauses.InitialInterval = firstRedial
+	var last error
+	got, err = backoff.Retry(ctx, func() (got T, err error) {
+		tried++
+		if got, err = do(); ctx.Err() == nil || last == nil {
+			last = err // not that the time was over
+		}
+		return got, err
+	}, backoff.WithBackOff(pauses), backoff.WithMaxTries(redials))
+	if err != nil {
+		err = cmp.Or(last, err)
+	}
+	return got, tried, err
+}
+
+func tries(n int) string {
+	if n == 1 {
+		return "1 try"
+	}
+	return fmt.Sprintf("%d tries", n)
 }
 
 // explain says more about a new connection that failed: whether the listener
@@ -88,7 +106,7 @@ func (t *transaction) explain(ctx context.Context, err error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	at := t.port.or(t.plan.Connection.Port)
-	inside := tunneller.LoginInside(ctx, at.address, at.port)
+	inside := tunneller.LoginInside(ctx, at.Address, at.Port)
 	var refused *LoginError
 	switch {
 	case inside == nil:
@@ -124,16 +142,6 @@ func (t *transaction) confirmValues(ctx context.Context, shell Shell) error {
 		}
 	}
 	return nil
-}
-
-// loginHere logs in to the sshd of this machine, which a local host cannot do
-// by itself.
-func (t *transaction) loginHere(ctx context.Context) (bool, error) {
-	if t.plan.Connection.Type != schema.Local || t.opts.Login == nil {
-		return false, nil
-	}
-	at := t.port.or(0)
-	return true, t.opts.Login(ctx, at.address, at.port)
 }
 
 // confirmProbe waits for the daemon's own keepalive request and compares when

@@ -315,25 +315,49 @@ func TestRule21ALockOutIsToldFromANetwork(t *testing.T) {
 	}
 }
 
-// The sshd of this very machine is logged in to where it listens.
+// The sshd of this very machine is logged in to where it listens. A login that
+// was refused before the change says nothing about it.
 func TestRule21ALocalLoginProvesThisMachine(t *testing.T) {
-	for _, refusal := range []error{nil, errors.New("denied")} {
-		p := startPrivate(t)
-		made := p.plan(p.dialer(), "41")
-		asked := ""
-		report, err := apply.Run(t.Context(), made, apply.RunOptions{Dialer: p.dialer(), Who: "a test", Login: func(_ context.Context, address string, port int) error {
-			asked = fmt.Sprintf("%s:%d", address, port)
-			return refusal
-		}})
-		must(t, err)
-		want := apply.Changed
-		if refusal != nil {
-			want = apply.Restored
-		}
-		if got := report.Hosts[0]; got.Outcome != want || asked != fmt.Sprintf("127.0.0.1:%d", p.port) {
-			t.Errorf("got %s, %v after a login at %s; want %s at port %d", got.Outcome, got.Err, asked, want, p.port)
-		}
-		p.clean()
+	refused := errors.New("denied")
+	for _, test := range []struct {
+		name          string
+		before, after error
+		outcome       apply.Outcome
+		logins        int // at least: a refusal is tried again, as long as there is time
+	}{
+		{"let in", nil, nil, apply.Changed, 2},
+		{"let in no more", nil, refused, apply.Restored, 2},
+		{"never let in", refused, refused, apply.Changed, 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			p := startPrivate(t)
+			made, old := p.plan(p.dialer(), "41"), p.read()
+			made.Hosts[0].Run.ConfirmTimeout = 12 * time.Second
+			key, err := os.ReadFile(filepath.Join(p.dir, "host_key.pub"))
+			must(t, err)
+			want := apply.Endpoint{Address: "127.0.0.1", Port: p.port, HostKeys: []string{strings.TrimSpace(string(key))}}
+			logins := 0
+			report, err := apply.Run(t.Context(), made, apply.RunOptions{Dialer: p.dialer(), Who: "a test", Login: func(_ context.Context, at apply.Endpoint) error {
+				logins++
+				if diff := cmp.Diff(want, at); diff != "" {
+					t.Errorf("where to log in (-want +got):\n%s", diff)
+				}
+				if p.read() == old {
+					return test.before
+				}
+				return test.after
+			}})
+			must(t, err)
+			got := report.Hosts[0]
+			if got.Outcome != test.outcome || logins < test.logins {
+				t.Errorf("got %s, %v after %d logins; want %s after %d at least", got.Outcome, got.Err, logins, test.outcome, test.logins)
+			}
+			if noted := strings.Contains(strings.Join(got.Notes, "\n"), "was not logged in to"); noted != (test.before != nil) {
+				t.Errorf("got notes %q, want them to tell of a missing login: %t", got.Notes, test.before != nil)
+			}
+			p.clean()
+		})
 	}
 }
 

@@ -49,15 +49,21 @@ type RunOptions struct {
 	// host's way to reload, each a program and its words: they are run as they
 	// stand, by no shell. A plan that names another one is refused.
 	ReloadCommands map[string][]string
-	// Login proves the sshd of this very machine by a login; nil proves it by
-	// other signs only. It is for local hosts, which have no SSH of their own.
-	Login func(ctx context.Context, address string, port int) error
+	// Login logs in to the sshd of this very machine, which proves it; nil
+	// proves it by other signs only. It is for local hosts, which have no SSH
+	// of their own. One that fails before the change is not tried after it.
+	Login func(ctx context.Context, at Endpoint) error
 	// Now is the clock of the controller; nil is time.Now.
 	Now func() time.Time
 }
 
 // A RefusedError says that nothing of the plan may be carried out.
-type RefusedError struct{ Reason string }
+type RefusedError struct {
+	Reason string
+	// ReloadCommand is the command that the plan names and this site has not
+	// named; empty for other reasons.
+	ReloadCommand string
+}
 
 func (e *RefusedError) Error() string { return e.Reason }
 
@@ -100,16 +106,16 @@ func Run(ctx context.Context, p *plan.Plan, opts RunOptions) (*Report, error) {
 // refuse says why nothing of a plan may be carried out.
 func refuse(p *plan.Plan, opts RunOptions) error {
 	if err := plan.Verify(p); err != nil {
-		return &RefusedError{err.Error()}
+		return &RefusedError{Reason: err.Error()}
 	}
 	switch {
 	case p.Errored:
-		return &RefusedError{"the plan has errors"}
+		return &RefusedError{Reason: "the plan has errors"}
 	case !p.ValidUntil.IsZero() && opts.Now().After(p.ValidUntil):
-		return &RefusedError{fmt.Sprintf("the plan expired at %s; make a new one", p.ValidUntil.UTC().Format(time.RFC3339))}
+		return &RefusedError{Reason: fmt.Sprintf("the plan expired at %s; make a new one", p.ValidUntil.UTC().Format(time.RFC3339))}
 	}
 	if opts.Wave != "" && !slices.ContainsFunc(p.Rollout.Waves, func(w plan.Wave) bool { return w.Name == opts.Wave }) {
-		return &RefusedError{fmt.Sprintf("the plan has no wave %q", opts.Wave)}
+		return &RefusedError{Reason: fmt.Sprintf("the plan has no wave %q", opts.Wave)}
 	}
 	for _, h := range p.Hosts {
 		if err := refuseReload(h, opts.ReloadCommands); err != nil {
@@ -130,10 +136,10 @@ func refuseReload(h plan.HostPlan, commands map[string][]string) error {
 	words := commands[name]
 	switch {
 	case len(words) == 0:
-		return &RefusedError{fmt.Sprintf("%s: reload = %q is neither %q nor %q, and this site has named no such command; name it in the policy of the machine that applies, or use %q",
+		return &RefusedError{ReloadCommand: name, Reason: fmt.Sprintf("%s: reload = %q is neither %q nor %q, and this site has named no such command; name it in the policy of the machine that applies, or use %q",
 			h.Host, name, autoReload, plan.ReloadByHand, autoReload)}
 	case !path.IsAbs(words[0]):
-		return &RefusedError{fmt.Sprintf("%s: the reload command %q starts with %q, which is no absolute path", h.Host, name, words[0])}
+		return &RefusedError{Reason: fmt.Sprintf("%s: the reload command %q starts with %q, which is no absolute path", h.Host, name, words[0])}
 	}
 	return nil
 }

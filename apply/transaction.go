@@ -72,8 +72,12 @@ type transaction struct {
 	// tree is every file of the plan as check has read it.
 	tree map[string]plan.File
 	// port is where the listener takes logins, once it has been judged.
-	port   endpoint
+	port   Endpoint
 	copied bool // judged without a namespace
+	// letsIn says that the sshd of this machine let us in before the change;
+	// noLogin is why it did not.
+	letsIn  bool
+	noLogin error
 	// pending says that the host is left to its watchdog.
 	pending bool
 	// revert names the run whose old bytes are put back, instead of edits.

@@ -58,6 +58,7 @@ func (t *transaction) judgeServer(ctx context.Context) error {
 	t.copied = copied
 	if len(after.answers) > 0 {
 		t.port = endpointOf(after.answers[0].Values)
+		t.port.HostKeys = t.readHostKeys(after.answers[0].Values)
 	}
 	if err := t.compareReadSet(before.messages); err != nil {
 		return err
@@ -152,6 +153,7 @@ func (t *transaction) rehearse(ctx context.Context) error {
 	if t.listener.Reload == plan.ReloadByHand {
 		return nil
 	}
+	t.tryHere(ctx)
 	err := t.rehearseOn(ctx, "candidate")
 	var refused *LoginError
 	if errors.As(err, &refused) {

@@ -31,6 +31,7 @@ type applying struct {
 	lock        bool
 	lockTimeout time.Duration
 	wave        string
+	policy      schema.Policy
 }
 
 func (p *program) applyCommand() *cobra.Command {
@@ -43,7 +44,8 @@ func (p *program) applyCommand() *cobra.Command {
 			"is no longer as it was when the plan was made.\n\n" +
 			"On each host the whole configuration is judged by the host's own sshd before anything is replaced, " +
 			"the change is proved by a new connection, and the old files are put back if it cannot be. Applying " +
-			"the same plan again is safe: hosts that are done answer so.",
+			"the same plan again is safe: hosts that are done answer so.\n\n" +
+			"Commands that reload = \"NAME\" asks for are those of the policy file that SSHFORM_POLICY names on this machine.",
 		Args: atMost(1),
 	}
 	options(c, "Approval", func(fs *pflag.FlagSet) {
@@ -66,6 +68,9 @@ func (p *program) applyCommand() *cobra.Command {
 	}
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if err := errors.Join(o.check(), o.begin("apply", p.now()), p.openEvents()); err != nil {
+			return err
+		}
+		if err := p.readPolicy(&o.policy); err != nil {
 			return err
 		}
 		if len(args) == 1 {
@@ -238,22 +243,24 @@ func (p *program) carryOut(ctx context.Context, built *plan.Plan, o *applying, h
 	defer release()
 	p.view().Applying(built)
 	report, err := apply.Run(ctx, built, apply.RunOptions{
-		Dialer:       d,
-		Who:          whoAmI(),
-		Version:      thisTool().Version,
-		Parallelism:  o.parallelism,
-		Stop:         stop,
-		Events:       p.view().Event,
-		Journal:      history.Path,
-		KeepJournals: history.Keep,
-		Wave:         o.wave,
-		NoLock:       !o.lock,
-		LockTimeout:  o.lockTimeout,
-		Now:          p.now,
+		Dialer:         d,
+		Who:            whoAmI(),
+		Version:        thisTool().Version,
+		Parallelism:    o.parallelism,
+		Stop:           stop,
+		Events:         p.view().Event,
+		Journal:        history.Path,
+		KeepJournals:   history.Keep,
+		Wave:           o.wave,
+		NoLock:         !o.lock,
+		LockTimeout:    o.lockTimeout,
+		ReloadCommands: o.policy.ReloadCommands,
+		Login:          p.loginHere,
+		Now:            p.now,
 	})
 	var refusal *apply.RefusedError
 	if errors.As(err, &refusal) {
-		return p.refuse("Plan is refused", sentence(refusal))
+		return p.refuse("Plan is refused", sentence(refusal)+howToName(refusal.ReloadCommand))
 	}
 	if report != nil {
 		o.applied(report, o.wave)

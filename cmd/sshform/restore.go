@@ -126,6 +126,9 @@ func (p *program) restore(ctx context.Context, o *restoring) error {
 	if err := errors.Join(o.check(), o.begin("restore", p.now()), p.openEvents()); err != nil {
 		return err
 	}
+	if err := p.readPolicy(&o.policy); err != nil {
+		return err
+	}
 	return p.finishReports(&o.reporting, p.restoreNow(ctx, o))
 }
 

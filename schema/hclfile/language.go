@@ -163,7 +163,7 @@ func serverBlock() blockType {
 		{name: "match", takes: aString, doc: `The criteria of a Match block that the settings belong to, such as "User backup"; everybody by default.`},
 		overridesAttribute(),
 		{name: "allow_pending", takes: aBool, doc: "Allow a reload that also brings somebody else's edits into force."},
-		{name: "reload", takes: aString, doc: `"auto" (default), "none", or the name of a command in the policy of the apply side.`},
+		{name: "reload", takes: aString, doc: `"auto" (default), "none", or the name of a command in the policy of the apply side: the file that SSHFORM_POLICY names there, with blocks reload_command "NAME" { command = [PROGRAM, WORDS…] }.`},
 	})
 	return blockType{
 		name: "server", label: "NAME", doc: "Settings of sshd_config on one host, or on one for each element of for_each.",
