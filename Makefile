@@ -22,8 +22,9 @@ demo: build
 # here, not a skip. Tables of faults and measurements go to artifacts/.
 test: install-packages
 	mkdir -p artifacts
+	rm -f artifacts/differences.txt
 	SSHFORM_TEST_REQUIRE=1 SSHFORM_ARTIFACTS=$(CURDIR)/artifacts \
-		SSHFORM_DIFF_CASES=$${SSHFORM_DIFF_CASES:-1000} \
+		SSHFORM_DIFF_CASES=$${SSHFORM_DIFF_CASES:-2000} \
 		$(GO) test -p 1 -shuffle=on -timeout $(TESTTIMEOUT) ./...
 
 # The rooms with goroutines under the race detector; the others have none.

@@ -15,11 +15,12 @@ import (
 // wants for them.
 type generator struct {
 	*rand.Rand
-	side  schema.Side
-	dir   string // where the tree stands
-	main  string
-	files map[string]string
-	links map[string]string
+	side    schema.Side
+	release schema.Release
+	dir     string // where the tree stands
+	main    string
+	files   map[string]string
+	links   map[string]string
 	// scopes are the criteria or patterns that blocks of the tree have, so
 	// that wants can be for the same.
 	scopes []string
@@ -27,15 +28,19 @@ type generator struct {
 	inMatch bool
 }
 
-func newGenerator(seed uint64, side schema.Side, dir string) *generator {
+func newGenerator(seed uint64, side schema.Side, release schema.Release, dir string) *generator {
 	g := &generator{
-		Rand: rand.New(rand.NewPCG(seed, uint64(len(side)))), side: side, dir: dir, main: dir + "/main",
+		Rand: rand.New(rand.NewPCG(seed, uint64(len(side)))), side: side, release: release, dir: dir, main: dir + "/main",
 		files: map[string]string{}, links: map[string]string{},
 	}
 	depth := g.IntN(3)
 	for range 3 * depth {
 		name := pick(g, "d/10-a.conf", "d/20-b.conf", "d/9-c.conf", "d/B.conf", "d/.hidden.conf", "e/one", "e/two", "sp ace")
-		g.files[dir+"/"+name] = g.file(depth - 1)
+		below := depth - 1
+		if !strings.HasPrefix(name, "d/") {
+			below = 0
+		}
+		g.files[dir+"/"+name] = g.file(below)
 	}
 	if side == schema.Server && g.chance(0.3) {
 		g.files[dir+"/d/"+g.dropIn()] = plan.DropInMark + "\n" + g.file(0)
@@ -69,7 +74,7 @@ func (g *generator) file(depth int) string {
 	var b strings.Builder
 	n := g.IntN(12)
 	ending := pick(g, "\n", "\n", "\n", "\r\n")
-	if depth > 0 && g.chance(0.4) {
+	if depth > 1 && g.chance(0.4) || depth == 1 && g.chance(0.03) {
 		b.WriteString("Include " + g.dir + "/d/*.conf" + ending)
 	}
 	g.inMatch = depth < 2 && g.chance(0.9) // an included file may stand in a block
@@ -92,13 +97,13 @@ func (g *generator) line(depth int) string {
 	case r < 0.33:
 		return g.block()
 	case r < 0.44 && depth > 0:
-		return g.spell("Include", g.includes())
+		return g.spell("Include", g.includes(depth))
 	}
 	if g.chance(0.25) {
 		return g.other()
 	}
 	keyword := g.keyword()
-	if d, _ := schema.Define(g.side, keyword); g.inMatch && d.Match.IsZero() {
+	if d, _ := schema.Define(g.side, keyword); g.side == schema.Server && g.inMatch && d.Match.IsZero() {
 		keyword = "ClientAliveInterval"
 	}
 	return g.spell(keyword, g.awkward(keyword))
@@ -145,7 +150,11 @@ func (g *generator) keyword() string {
 	if g.chance(0.5) {
 		return string(g.definitions()[g.IntN(2)].Keyword)
 	}
-	return string(pick(g, g.definitions()...).Keyword)
+	d := pick(g, g.definitions()...)
+	if !g.release.AtLeast(d.Since.Major, d.Since.Minor) && g.chance(0.95) {
+		d = g.definitions()[0]
+	}
+	return string(d.Keyword)
 }
 
 // awkward is an argument as people and programs write it.
@@ -171,9 +180,15 @@ func (g *generator) awkward(keyword string) string {
 	return value
 }
 
-func (g *generator) includes() string {
+// includes are patterns. Included files seldom include those beside them, of
+// which a loop would come.
+func (g *generator) includes(depth int) string {
 	var out []string
 	for range 1 + g.IntN(2) {
+		if depth < 2 && g.chance(0.97) {
+			out = append(out, pick(g, g.dir+"/e/one", g.dir+"/e/two", g.dir+"/e/*", g.dir+"/nothing"))
+			continue
+		}
 		out = append(out, pick(g, g.dir+"/d/*.conf", g.dir+"/d/*.conf", g.dir+"/d/[0-9]*.conf", g.dir+"/e/one", g.dir+"/e/two",
 			g.dir+"/nothing", g.dir+"/d/20-b.conf", `"`+g.dir+`/sp ace"`, g.dir+`/e/*`))
 	}
@@ -240,7 +255,7 @@ func (g *generator) targets() []schema.Target {
 		scope := g.scope()
 		if g.side == schema.Server {
 			t.Scope.Match = scope
-			if includes := strings.Contains(g.files[g.main], "/d/*.conf"); includes && g.chance(0.4) || g.chance(0.02) {
+			if g.readsDropIns() && g.chance(0.6) || g.chance(0.02) {
 				t.File.DropIn = g.dropIn()
 			}
 		} else {
@@ -266,6 +281,17 @@ func (g *generator) targets() []schema.Target {
 	return targets
 }
 
+// readsDropIns reports whether a drop-in would be read: there is a folder, and
+// the main file begins with it.
+func (g *generator) readsDropIns() bool {
+	for name := range g.files {
+		if strings.HasPrefix(name, g.dir+"/d/") {
+			return strings.HasPrefix(g.files[g.main], "Include "+g.dir+"/d/*.conf")
+		}
+	}
+	return false
+}
+
 // scope is empty for everybody.
 func (g *generator) scope() string {
 	if g.chance(0.4) {
@@ -281,7 +307,14 @@ func (g *generator) scope() string {
 	if scope == "all" || scope == "*" {
 		return ""
 	}
+	if onlyExceptions(scope) && g.chance(0.9) {
+		scope += " t*" // exceptions alone never match
+	}
 	return scope
+}
+
+func onlyExceptions(patterns string) bool {
+	return !slices.ContainsFunc(strings.Fields(patterns), func(p string) bool { return p[0] != '!' })
 }
 
 func (g *generator) argument(d schema.Definition) schema.Argument {

@@ -25,7 +25,7 @@ type past struct {
 const pastHost = "h"
 
 func newPast(seed uint64, side schema.Side) *past {
-	g := newGenerator(seed, side, "/etc/x")
+	g := newGenerator(seed, side, schema.Release{Major: 9, Minor: 2, Patch: 1}, "/etc/x")
 	files := map[string][]byte{}
 	for name, text := range g.files {
 		files[name] = []byte(text)

@@ -4,8 +4,10 @@
 package testenv
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 )
 
@@ -41,4 +43,26 @@ func Program(t testing.TB, name string) string {
 func Root(t testing.TB) {
 	t.Helper()
 	Need(t, os.Geteuid() == 0, "needs root")
+}
+
+// Note logs a line and appends it to a file of SSHFORM_ARTIFACTS, where that is
+// set: go test keeps the log of a test that passes to itself.
+func Note(t testing.TB, file, line string) {
+	t.Helper()
+	t.Log(line)
+	dir := os.Getenv("SSHFORM_ARTIFACTS")
+	if dir == "" {
+		return
+	}
+	f, err := os.OpenFile(filepath.Join(dir, file), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	if _, err := fmt.Fprintln(f, line); err != nil {
+		t.Error(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
 }

@@ -22,7 +22,7 @@ import (
 )
 
 // The differential tests generate trees and ask the real programs about them.
-// SSHFORM_DIFF_CASES is how many, SSHFORM_DIFF_SEED the first seed, and
+// SSHFORM_DIFF_CASES is how many for each, SSHFORM_DIFF_SEED the first seed, and
 // SSHFORM_DIFF_SSHD and SSHFORM_DIFF_SSH other programs than those in PATH.
 
 func diffCases(t *testing.T) (first uint64, n int) {
@@ -294,6 +294,7 @@ func differ(t *testing.T, one func(seed uint64, dir string) (mismatch string)) {
 	if f := failed.Load(); f > 0 {
 		t.Errorf("%d of %d cases differ", f, n)
 	}
+	testenv.Note(t, "differences.txt", fmt.Sprintf("%s: %d cases from seed %d, %d differ", t.Name(), n, first, failed.Load()))
 }
 
 func TestServerAgrees(t *testing.T) {
