@@ -11,6 +11,7 @@ require (
 	github.com/charmbracelet/x/ansi v0.11.9
 	github.com/hashicorp/go-version v1.9.0
 	github.com/hashicorp/hcl/v2 v2.25.0
+	github.com/hiddeco/sshsig v0.2.0
 	github.com/mattn/go-shellwords v1.0.16
 	github.com/pkg/sftp v1.13.12
 	github.com/skeema/knownhosts v1.3.3

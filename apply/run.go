@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -67,9 +68,12 @@ type RefusedError struct {
 
 func (e *RefusedError) Error() string { return e.Reason }
 
-// NewRunID makes the id of a run: ids sort by time and are not predictable.
+// NewRunID makes the id of a run: ids sort by time, to the microsecond, and are
+// not predictable.
 func NewRunID(now time.Time) string {
-	return now.UTC().Format("20060102T150405Z") + "-" + strings.ToLower(rand.Text()[:10])
+	const fourDigits = 36 * 36 * 36 * 36 // more than the microseconds of a second
+	micros := strconv.FormatInt(fourDigits+int64(now.Nanosecond()/1000), 36)[1:]
+	return now.UTC().Format("20060102T150405Z") + "-" + micros + strings.ToLower(rand.Text()[:10])
 }
 
 // Run carries out the plan: wave by wave, each host in one transaction. Hosts

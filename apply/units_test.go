@@ -160,6 +160,18 @@ func TestWindows(t *testing.T) {
 	}
 }
 
+func TestIDsOfRunsSortByTime(t *testing.T) {
+	at := time.Date(2026, 11, 22, 18, 0, 0, 0, time.UTC)
+	last := ""
+	for _, later := range []time.Duration{0, time.Microsecond, 40 * time.Microsecond, time.Millisecond, 999_999 * time.Microsecond, time.Second} {
+		id := NewRunID(at.Add(later))
+		if id <= last || plainRun(id) != nil {
+			t.Errorf("after %s: got %q behind %q", later, id, last)
+		}
+		last = id
+	}
+}
+
 func TestAnEditedJournalIsNoticed(t *testing.T) {
 	folder := t.TempDir()
 	opts := RunOptions{Now: time.Now, Who: "me"}

@@ -26,6 +26,7 @@ type applying struct {
 	reporting
 	autoApprove bool
 	planID      string
+	signatures  []string
 	versionSkew bool
 	budgetOK    bool
 	lock        bool
@@ -51,6 +52,7 @@ func (p *program) applyCommand() *cobra.Command {
 	options(c, "Approval", func(fs *pflag.FlagSet) {
 		fs.BoolVar(&o.autoApprove, "auto-approve", false, "Do not ask.")
 		fs.StringVar(&o.planID, "plan-id", "", "Refuse any plan but the one with this `ID`, as a reviewer approved it.")
+		fs.StringArrayVar(&o.signatures, "signature", nil, "Read signatures of the plan from this `FILE`, not from PLAN.sig. May be repeated.")
 		fs.BoolVar(&o.versionSkew, "allow-version-skew", false, "Accept a plan file that another version of sshform made.")
 	})
 	options(c, "Carrying it out", func(fs *pflag.FlagSet) {
@@ -83,9 +85,10 @@ func (p *program) applyCommand() *cobra.Command {
 
 // applyNow plans, asks and carries out.
 func (p *program) applyNow(ctx context.Context, o *applying) error {
+	why := p.needsFile()
 	switch {
-	case p.env("SSHFORM_REQUIRE_SAVED") == "1":
-		return savedPlanRequired("SSHFORM_REQUIRE_SAVED is set here")
+	case why != "":
+		return savedPlanRequired(why)
 	case !o.autoApprove && !p.mayAsk(o.input):
 		return problem("Plan file or auto-approve required",
 			"With -json, -input=false or SSHFORM_INPUT=0 nobody is asked to approve. Give apply a plan file that "+
@@ -153,9 +156,9 @@ func (p *program) applyFile(c *cobra.Command, o *applying, file string) error {
 				"-"+name+": a saved plan already says what to do; targets were chosen when it was made.")
 		}
 	}
-	built, err := readPlan(file)
+	built, err := p.readToApply(file, o.signatures)
 	if err != nil {
-		return p.refuse("Plan file cannot be used", err.Error())
+		return err
 	}
 	o.planned(built)
 	if err := p.mayBeApplied(built, o); err != nil {

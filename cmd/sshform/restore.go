@@ -181,9 +181,10 @@ func (p *program) mayRestore(o *restoring) error {
 		}
 		return nil
 	}
+	why := p.needsFile()
 	switch {
-	case p.env("SSHFORM_REQUIRE_SAVED") == "1":
-		return problem("Saved plan required", "SSHFORM_REQUIRE_SAVED is set here, so only a plan that was written and can be reviewed is carried out: "+
+	case why != "":
+		return problem("Saved plan required", why+", so only a plan that was written and can be reviewed is carried out: "+
 			"give -out=FILE, and carry it out with sshform apply FILE.")
 	case !o.autoApprove && !p.mayAsk(o.input):
 		return problem("Plan file or auto-approve required",
