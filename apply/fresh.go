@@ -13,6 +13,10 @@ import (
 // freshness finds out whether the daemon has read what is on disk (rule 3).
 func (r *reader) freshness(ctx context.Context) error {
 	l := &r.seen.Listener
+	if r.compared {
+		return nil
+	}
+	r.compared = true
 	switch l.Reload {
 	case plan.NoListener, plan.ReloadByHand:
 		return nil

@@ -26,7 +26,7 @@ const (
 	maxFiles      = 1000
 	maxNames      = 10000
 	maxFileSize   = 1 << 20
-	filesTogether = 16 // in flight on one connection
+	filesTogether = 64 // in flight on one connection
 )
 
 // DefaultParallelism is how many hosts are worked on at a time.
@@ -171,6 +171,10 @@ type reader struct {
 	shell    Shell
 	machine  machine
 	listener listener
+	// guessed are folders that were listed before anybody asked for them.
+	guessed map[string]plan.Folder
+	// compared says that the daemon's times were compared with all there is.
+	compared bool
 }
 
 func (r *reader) read(ctx context.Context) error {
@@ -178,18 +182,25 @@ func (r *reader) read(ctx context.Context) error {
 		return err
 	}
 	defer r.shell.Close()
-	early := r.early()
+	early, guesses := r.early()
 	together, inner := errgroup.WithContext(ctx)
 	together.Go(func() error { return r.look(inner) })
 	files, folders := map[string]plan.File{}, map[string]plan.Folder{}
-	together.Go(func() error { return readPaths(inner, r.fsys, early, files, folders) })
+	wanted := plan.Asking{Files: early.Files, Folders: slices.Concat(early.Folders, guesses)}
+	together.Go(func() error { return readPaths(inner, r.fsys, wanted, files, folders) })
 	if err := together.Wait(); err != nil {
 		return err
 	}
 	maps.Copy(r.seen.Files, files)
-	maps.Copy(r.seen.Folders, folders)
+	for _, name := range early.Folders {
+		r.seen.Folders[name] = folders[name]
+	}
+	r.guessed = folders
 	for range maxRounds {
 		asking := r.asks(r.targets, r.seen)
+		if r.knows(asking) {
+			continue
+		}
 		if asking.Empty() {
 			return r.freshness(ctx)
 		}
@@ -221,17 +232,40 @@ func openBoth(ctx context.Context, host Host) (fsys fs.FS, shell Shell, err erro
 	return fsys, shell, nil
 }
 
-// early returns the files that are wanted before anything is known: they
-// travel while the shell looks around.
-func (r *reader) early() plan.Asking {
+// early returns what is wanted before anything is known, which travels while
+// the shell looks around, and folders that are probably asked for next.
+func (r *reader) early() (asking plan.Asking, guesses []string) {
 	for _, t := range r.targets {
 		if t.Side() == schema.Client || strings.HasPrefix(t.File.Path, "~") {
-			return plan.Asking{} // the home folder has to be known first
+			return plan.Asking{}, nil // the home folder has to be known first
 		}
 	}
-	asking := r.asks(r.targets, r.seen)
+	asking = r.asks(r.targets, r.seen)
 	asking.Logins = nil
-	return asking
+	folder := plan.ServerConfig + ".d"
+	if slices.Contains(asking.Files, plan.ServerConfig) && !slices.Contains(asking.Folders, folder) {
+		// Most systems' file includes it, and its listing then is a round trip
+		// or two nearer. Where nothing includes it, nobody asks for it.
+		guesses = append(guesses, folder)
+	}
+	return asking, guesses
+}
+
+// knows reports whether all that is asked was guessed, and hands it out.
+func (r *reader) knows(asking plan.Asking) bool {
+	if len(asking.Folders) == 0 || len(asking.Files)+len(asking.Logins) > 0 {
+		return false
+	}
+	all := true
+	for _, name := range asking.Folders {
+		folder, guessed := r.guessed[name]
+		if !guessed {
+			all = false
+			continue
+		}
+		r.seen.Folders[name] = folder
+	}
+	return all
 }
 
 // look fills in what the shell tells about the machine and its sshd.
@@ -308,6 +342,13 @@ func (r *reader) fetch(ctx context.Context, asking plan.Asking) error {
 	together.Go(func() error { return readPaths(inner, r.fsys, asking, r.seen.Files, r.seen.Folders) })
 	answers := map[plan.Login]plan.Answer{}
 	together.Go(func() error { return r.answer(inner, asking.Logins, answers) })
+	if len(asking.Files)+len(asking.Folders) > 0 {
+		r.compared = false
+	} else if r.listener.pidFile != "" {
+		// The tree is known, and the pid file names the listener: nothing that
+		// is answered now can matter for the times.
+		together.Go(func() error { return r.freshness(inner) })
+	}
 	if err := together.Wait(); err != nil {
 		return err
 	}

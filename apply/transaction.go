@@ -67,6 +67,11 @@ type transaction struct {
 	wanted wantedValues
 	wrote  bool // the folder of the run exists
 	armed  time.Time
+	// seen are the files of the plan as connect has read them, digests what the
+	// host computed under the lock, in the order of digestPaths; "-" is a file
+	// that is not there, empty what nothing there can compute.
+	seen    map[string]plan.File
+	digests []string
 	// unfit are the reasons against replacing the files, as the host tells them.
 	unfit []saying
 	// tree is every file of the plan as check has read it.
@@ -238,6 +243,7 @@ func (t *transaction) lookAround(ctx context.Context) error {
 	if err := together.Wait(); err != nil {
 		return err
 	}
+	t.seen = seen
 	t.wanted = wantedOf(t.plan.Changes)
 	t.folder = path.Join(t.machine.stateFolder(), "runs", t.run)
 	t.nonce = newMark()
@@ -452,6 +458,7 @@ func (t *transaction) digestPaths() []string {
 // compareDigests compares what the host computed under the lock with the plan.
 // What it could not compute is read again in check.
 func (t *transaction) compareDigests(output []byte) error {
+	t.digests = make([]string, len(t.files)+len(t.plan.DependsOn))
 	for _, line := range sayings(output) {
 		if line.key == "unfit" {
 			t.unfit = append(t.unfit, line)
@@ -461,7 +468,11 @@ func (t *transaction) compareDigests(output []byte) error {
 		}
 		index, sum, _ := strings.Cut(line.value, " ")
 		i, err := strconv.Atoi(index)
-		if err != nil || i < 0 || i >= len(t.files) || len(sum) != 64 && sum != "-" {
+		if err != nil || i < 0 || i >= len(t.digests) || len(sum) != 64 && sum != "-" {
+			continue
+		}
+		t.digests[i] = sum
+		if i >= len(t.files) {
 			continue
 		}
 		got := plan.Digest(strings.TrimPrefix(sum, "-"))
@@ -472,7 +483,33 @@ func (t *transaction) compareDigests(output []byte) error {
 	return nil
 }
 
-// check reads everything again that the plan depends on, now under the lock.
+// unmoved reports whether the host's digests say that everything is as the plan
+// wants it. Then nothing has to travel again: connect has read the files that
+// change, and compareDigests has seen that they are the same under the lock.
+func (t *transaction) unmoved() bool {
+	if t.needsCopy() || t.compareFiles(t.seen) != nil {
+		return false
+	}
+	for i, c := range t.files {
+		if t.digests[i] == "" || c.Path != c.RealPath {
+			return false
+		}
+	}
+	for i, d := range t.plan.DependsOn {
+		got := t.digests[len(t.files)+i]
+		want := cmp.Or(string(d.Before), "-")
+		if d.Folder && d.Before == plan.SumNames(nil) {
+			want = string(plan.Sum(nil)) // no line at all
+		}
+		if got != want {
+			return false
+		}
+	}
+	return true
+}
+
+// check reads everything again that the plan depends on, now under the lock,
+// unless the host's own digests have settled that.
 func (t *transaction) check(ctx context.Context) error {
 	read := plan.Asking{}
 	for _, c := range t.files {
@@ -486,8 +523,13 @@ func (t *transaction) check(ctx context.Context) error {
 		}
 	}
 	files, folders := map[string]plan.File{}, map[string]plan.Folder{}
+	unmoved := t.unmoved()
 	together, inner := errgroup.WithContext(ctx)
-	together.Go(func() error { return readPaths(inner, t.fsys, read, files, folders) })
+	if unmoved {
+		files = t.seen
+	} else {
+		together.Go(func() error { return readPaths(inner, t.fsys, read, files, folders) })
+	}
 	var pending error
 	together.Go(func() (err error) {
 		pending, err = t.pendingEdits(inner)
@@ -513,8 +555,10 @@ func (t *transaction) check(ctx context.Context) error {
 			t.files[i].after = after
 		}
 	}
-	if err := t.compareDependencies(files, folders); err != nil {
-		return err
+	if !unmoved {
+		if err := t.compareDependencies(files, folders); err != nil {
+			return err
+		}
 	}
 	if len(t.files) > 0 && !t.plan.Run.AllowPending {
 		return pending

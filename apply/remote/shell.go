@@ -39,11 +39,13 @@ type shell struct {
 	host    *host
 	text    string // the preamble with the host's nonce
 	program *program
-	running sync.Mutex // one step at a time
-	steps   int
-	broken  error
+
+	sending sync.Mutex
+	steps   int           // that were sent
+	last    chan struct{} // closed when the last of them is answered
 
 	mu     sync.Mutex
+	broken error
 	closed bool
 }
 
@@ -59,35 +61,90 @@ func (h *host) Shell(ctx context.Context) (apply.Shell, error) {
 	return s, nil
 }
 
-// Do runs one step.
+// Do runs one step. A step that is called while others are running travels at
+// once, and is run behind them.
 func (s *shell) Do(ctx context.Context, step apply.Step) (apply.Answer, error) {
-	s.running.Lock()
-	defer s.running.Unlock()
-	if s.broken != nil {
-		return apply.Answer{}, fmt.Errorf("step %s: %w", step.Name, s.broken)
-	}
-	words, err := quote(append([]string{"sshform_step", strconv.Itoa(s.steps + 1), step.Script}, step.Args...)...)
-	if err != nil { // nothing was sent: the shell is still good
-		return apply.Answer{}, fmt.Errorf("step %s: %w", step.Name, err)
-	}
-	answer, err := s.do(ctx, words+"\n")
+	answer, err := s.do(ctx, step)
 	if err != nil {
-		s.broken = s.host.error(err)
-		s.Close()
-		return apply.Answer{}, fmt.Errorf("step %s: %w", step.Name, s.broken)
+		return apply.Answer{}, fmt.Errorf("step %s: %w", step.Name, err)
 	}
 	return answer, nil
 }
 
-func (s *shell) do(ctx context.Context, text string) (apply.Answer, error) {
+func (s *shell) do(ctx context.Context, step apply.Step) (apply.Answer, error) {
+	turn, err := s.send(ctx, step)
+	if err != nil {
+		return apply.Answer{}, err
+	}
+	defer close(turn.over)
+	answer, err := s.take(ctx, turn)
+	if err != nil {
+		return apply.Answer{}, s.fail(err)
+	}
+	return answer, nil
+}
+
+// A turn is a step's place among those that were sent.
+type turn struct {
+	number       int
+	before, over chan struct{} // when the one before, and this one, is answered
+}
+
+// send sends a step. The first one waits until the conductor is there.
+func (s *shell) send(ctx context.Context, step apply.Step) (turn, error) {
+	s.sending.Lock()
+	defer s.sending.Unlock()
+	if err := s.lost(); err != nil {
+		return turn{}, err
+	}
+	words, err := quote(append([]string{"sshform_step", strconv.Itoa(s.steps + 1), step.Script}, step.Args...)...)
+	if err != nil { // nothing was sent: the shell is still good
+		return turn{}, err
+	}
 	s.steps++
-	s.program.send(text)
+	s.program.send(words + "\n")
 	if s.steps == 1 {
-		if err := s.start(ctx, text); err != nil {
-			return apply.Answer{}, err
+		if err := s.start(ctx, words+"\n"); err != nil {
+			return turn{}, s.fail(err)
 		}
 	}
-	return s.answer(ctx)
+	t := turn{number: s.steps, before: s.last, over: make(chan struct{})}
+	s.last = t.over
+	return t, nil
+}
+
+// take waits for a step's turn and its answer.
+func (s *shell) take(ctx context.Context, t turn) (apply.Answer, error) {
+	if t.before != nil {
+		select {
+		case <-t.before:
+		case <-ctx.Done():
+			return apply.Answer{}, context.Cause(ctx)
+		}
+	}
+	if err := s.lost(); err != nil {
+		return apply.Answer{}, err
+	}
+	return s.answer(ctx, t.number)
+}
+
+func (s *shell) lost() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.broken
+}
+
+// fail ends the shell: after an error nobody could tell whose answer comes
+// next. It returns why the shell is lost.
+func (s *shell) fail(err error) error {
+	s.mu.Lock()
+	if s.broken == nil {
+		s.broken = s.host.error(err)
+	}
+	err = s.broken
+	s.mu.Unlock()
+	s.Close()
+	return err
 }
 
 // start waits until the conductor is there. If sudo wants a password first,
@@ -107,8 +164,8 @@ func (s *shell) start(ctx context.Context, text string) error {
 	return nil
 }
 
-// answer waits for the marks of the present step on both streams.
-func (s *shell) answer(ctx context.Context) (apply.Answer, error) {
+// answer waits for the marks of a step on both streams.
+func (s *shell) answer(ctx context.Context, number int) (apply.Answer, error) {
 	type part struct {
 		bytes, mark []byte
 		err         error
@@ -119,7 +176,7 @@ func (s *shell) answer(ctx context.Context) (apply.Answer, error) {
 		b, mark, err := p.out.take(nonce)
 		outs <- part{b, mark, err}
 	}) && p.session.wg.Go(func() {
-		if s.steps == 1 {
+		if number == 1 {
 			p.errs.skip(nonce + " 0\n")
 		}
 		b, mark, err := p.errs.take(nonce)
@@ -140,20 +197,20 @@ func (s *shell) answer(ctx context.Context) (apply.Answer, error) {
 			return apply.Answer{}, s.ended(err)
 		}
 	}
-	return s.read(stdout.bytes, stdout.mark, stderr.bytes)
+	return s.read(number, stdout.bytes, stdout.mark, stderr.bytes)
 }
 
 // read makes the answer of what stood between the marks.
-func (s *shell) read(stdout, mark, stderr []byte) (apply.Answer, error) {
+func (s *shell) read(step int, stdout, mark, stderr []byte) (apply.Answer, error) {
 	if len(stdout) > MaxAnswer {
 		return apply.Answer{}, &LimitError{Path: "output", What: "bytes", Limit: MaxAnswer}
 	}
-	if number, status, ok := strings.Cut(strings.TrimSpace(string(mark)), " "); ok && number == strconv.Itoa(s.steps) {
+	if number, status, ok := strings.Cut(strings.TrimSpace(string(mark)), " "); ok && number == strconv.Itoa(step) {
 		if n, err := strconv.Atoi(status); err == nil {
 			return apply.Answer{Status: n, Stdout: stdout, Stderr: bytes.Clone(stderr[:min(len(stderr), maxStderr)])}, nil
 		}
 	}
-	return apply.Answer{}, fmt.Errorf("step %d was answered with %q", s.steps, clean(string(mark)))
+	return apply.Answer{}, fmt.Errorf("step %d was answered with %q", step, clean(string(mark)))
 }
 
 // ended says why the conductor is gone.

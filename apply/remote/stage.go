@@ -16,7 +16,8 @@ import (
 
 // Stage creates the files, all at the same time. Each is created exclusively
 // with mode 0600, gets its owner and its mode while it is empty, is written,
-// synced and measured. If one fails, all are removed.
+// synced and measured: in this order, and in three trips. If one fails, all are
+// removed.
 func (h *host) Stage(ctx context.Context, staged []apply.Staged) error {
 	start, err := h.startSFTP()
 	if err != nil {
@@ -30,16 +31,16 @@ func (h *host) Stage(ctx context.Context, staged []apply.Staged) error {
 		total += grantSmall + int64(len(f.Bytes))/32
 	}
 	_, err = ask(ctx, h, start, total, func(c *sftp.Client) (struct{}, error) {
-		return struct{}{}, stageAll(c, staged)
+		return struct{}{}, stageAll(c, start.wire, staged)
 	})
 	return err
 }
 
-func stageAll(c *sftp.Client, staged []apply.Staged) error {
+func stageAll(c *sftp.Client, wire *sftpWire, staged []apply.Staged) error {
 	errs := make([]error, len(staged))
 	created := make([]bool, len(staged))
 	together(len(staged), func(i int) {
-		created[i], errs[i] = stage(c, staged[i])
+		created[i], errs[i] = stage(c, wire, staged[i])
 		if errs[i] != nil {
 			errs[i] = fmt.Errorf("stage %s: %w", staged[i].Path, errs[i])
 		}
@@ -70,7 +71,7 @@ func together(n int, f func(int)) {
 }
 
 // stage creates one file and reports whether it did, even if more failed.
-func stage(c *sftp.Client, f apply.Staged) (created bool, err error) {
+func stage(c *sftp.Client, wire *sftpWire, f apply.Staged) (created bool, err error) {
 	handle, err := c.OpenFile(f.Path, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 	if err != nil {
 		return false, roomless(c, f, existing(c, f.Path, err))
@@ -79,6 +80,7 @@ func stage(c *sftp.Client, f apply.Staged) (created bool, err error) {
 		handle.Close()
 		return true, roomless(c, f, err)
 	}
+	wire.settle(f.Path) // where the server cannot sync, nothing has waited yet
 	var info fs.FileInfo
 	var closeErr, statErr error
 	together(2, func(i int) {
@@ -88,8 +90,14 @@ func stage(c *sftp.Client, f apply.Staged) (created bool, err error) {
 			info, statErr = c.Lstat(f.Path)
 		}
 	})
-	if err := errors.Join(closeErr, statErr); err != nil {
-		return true, err
+	if closeErr != nil {
+		if what := wire.blamed(f.Path); what != "" {
+			closeErr = fmt.Errorf("%s: %w", what, closeErr)
+		}
+		return true, roomless(c, f, closeErr)
+	}
+	if statErr != nil {
+		return true, statErr
 	}
 	return true, compare(newInfo(path.Base(f.Path), info), f)
 }
@@ -124,7 +132,8 @@ func roomless(c *sftp.Client, f apply.Staged, err error) error {
 	return err
 }
 
-// fill gives a new file its owner and mode, then its bytes.
+// fill gives a new file its owner and mode, then its bytes. The wire answers for
+// the server; whether all of it was done, closing the file tells.
 func fill(handle *sftp.File, f apply.Staged) error {
 	if err := own(handle, f); err != nil {
 		return err
@@ -146,13 +155,7 @@ func own(handle *sftp.File, f apply.Staged) error {
 			modeErr = handle.Chmod(f.Mode.Perm())
 		}
 	})
-	if ownErr != nil {
-		return fmt.Errorf("owner %d:%d: %w", f.UID, f.GID, ownErr)
-	}
-	if modeErr != nil {
-		return fmt.Errorf("mode %04o: %w", f.Mode.Perm(), modeErr)
-	}
-	return nil
+	return errors.Join(ownErr, modeErr)
 }
 
 // chown sets both, as SFTP has to; what is -1 stays what it is.
@@ -173,7 +176,8 @@ func chown(handle *sftp.File, uid, gid int) error {
 	return handle.Chown(uid, gid)
 }
 
-// syncIfItCan syncs the file, if the server has fsync@openssh.com.
+// syncIfItCan syncs the file, if the server says that it has
+// fsync@openssh.com.
 func syncIfItCan(handle *sftp.File) error {
 	err := handle.Sync()
 	var status *sftp.StatusError

@@ -10,12 +10,17 @@ import (
 
 // Packet types of SFTP version 3 (draft-ietf-secsh-filexfer-02).
 const (
-	fxpOpen    = 3
-	fxpClose   = 4
-	fxpReaddir = 12
-	fxpStatus  = 101
-	fxpHandle  = 102
+	fxpOpen     = 3
+	fxpClose    = 4
+	fxpWrite    = 6
+	fxpFsetstat = 10
+	fxpReaddir  = 12
+	fxpStatus   = 101
+	fxpHandle   = 102
 )
+
+// fxOK is the status of what was done.
+const fxOK = 0
 
 // Flags of SSH_FXP_OPEN and of attributes.
 const (
@@ -31,12 +36,15 @@ const maxPacket = 256 << 10
 // counts its own up from 1.
 const ours = 1 << 31
 
-// A sftpWire stands between the SFTP library and the channel and mends three
+// A sftpWire stands between the SFTP library and the channel and mends four
 // things that the library has no option for:
 //   - a file that is created gets mode 0600 from its first moment, not what
 //     the server's umask leaves;
 //   - nobody waits for the answer to the close of something that was only read;
-//   - a listing is asked to go on before its first part has arrived.
+//   - a listing is asked to go on before its first part has arrived;
+//   - owner, mode, bytes and sync of a new file travel together: a server does
+//     them in this order (sftp-server.c answers one request after the other),
+//     settle waits for them, and the close tells the first that failed.
 //
 // It also bounds what a server may send: what was granted, and no more.
 type sftpWire struct {
@@ -53,23 +61,41 @@ type sftpWire struct {
 	granted int64  // bytes that the server may still send
 	err     error
 
-	written  map[string]bool   // handles of files that are written
-	creating map[uint32]bool   // requests that open one
-	ahead    map[string]uint32 // handle -> id of the listing asked for ahead
-	listing  map[uint32]uint32 // id asked ahead -> id of the library's request that waits; 0 is none yet
-	early    map[uint32][]byte // answers that came before they were asked for
-	dropped  map[uint32]bool   // answers nobody waits for
+	written  map[string]*writing // by handle: files that are written
+	creating map[uint32]string   // requests that open one, with its path
+	waiting  map[uint32]promise  // requests about such files that the library thinks done
+	closing  map[uint32]*writing // their closes
+	blames   map[string]string   // by path: what failed
+	ahead    map[string]uint32   // handle -> id of the listing asked for ahead
+	listing  map[uint32]uint32   // id asked ahead -> id of the library's request that waits; 0 is none yet
+	early    map[uint32][]byte   // answers that came before they were asked for
+	dropped  map[uint32]bool     // answers nobody waits for
 }
 
 func newSFTPWire(r io.Reader, w io.WriteCloser, s *session) *sftpWire {
 	wire := &sftpWire{
 		r: r, w: w, session: s, granted: maxPacket,
-		written: map[string]bool{}, creating: map[uint32]bool{}, ahead: map[string]uint32{},
+		written: map[string]*writing{}, creating: map[uint32]string{}, ahead: map[string]uint32{},
+		waiting: map[uint32]promise{}, closing: map[uint32]*writing{}, blames: map[string]string{},
 		listing: map[uint32]uint32{}, early: map[uint32][]byte{}, dropped: map[uint32]bool{},
 	}
 	wire.more = sync.NewCond(&wire.mu)
 	s.wg.Go(wire.pump)
 	return wire
+}
+
+// A writing is a file that is being written.
+type writing struct {
+	path    string
+	waiting int    // promises that the server has not kept yet
+	failed  []byte // its answer to the first that it did not
+	closed  []byte // its answer to the close, while others are waited for
+}
+
+// A promise is what the library was told to be done.
+type promise struct {
+	of   *writing
+	what string
 }
 
 // grant allows the server n more bytes: what the next request may bring.
@@ -120,8 +146,60 @@ func (w *sftpWire) request(packet []byte) []byte {
 		return w.close(id, text(body), packet)
 	case fxpReaddir:
 		return w.readdir(id, text(body), packet)
+	case fxpFsetstat:
+		w.promise(id, text(body), "set owner or mode")
+	case fxpWrite:
+		w.promise(id, text(body), "write")
 	}
 	return packet
+}
+
+// promise tells the library that something is done to a file that is written.
+// Whether it was, the answer to the close will tell.
+func (w *sftpWire) promise(id uint32, handle, what string) {
+	of := w.written[handle]
+	if of == nil {
+		return
+	}
+	of.waiting++
+	w.waiting[id] = promise{of, what}
+	w.deliver(status(id, fxOK))
+}
+
+// status is an answer without a message.
+func status(id, code uint32) []byte {
+	packet := []byte{0, 0, 0, 17, fxpStatus}
+	packet = binary.BigEndian.AppendUint32(packet, id)
+	packet = binary.BigEndian.AppendUint32(packet, code)
+	return append(packet, make([]byte, 8)...) // no message, no language
+}
+
+// settle waits until the server has answered all that was promised about a file
+// that is still open.
+func (w *sftpWire) settle(path string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for w.err == nil && w.owes(path) {
+		w.more.Wait()
+	}
+}
+
+// owes reports whether a promise about a file is open. It is called with mu
+// held.
+func (w *sftpWire) owes(path string) bool {
+	for _, of := range w.written {
+		if of.path == path && of.waiting > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// blamed names what failed when a file was written; empty if nothing did.
+func (w *sftpWire) blamed(path string) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.blames[path]
 }
 
 // open gives new files their mode: path, flags, no attributes is what the
@@ -135,7 +213,7 @@ func (w *sftpWire) open(id uint32, packet []byte) []byte {
 	if binary.BigEndian.Uint32(packet[at:])&fxfCreate == 0 {
 		return packet
 	}
-	w.creating[id] = true
+	w.creating[id] = path
 	out := append([]byte(nil), packet[:at+4]...)
 	out = binary.BigEndian.AppendUint32(out, attrPermissions)
 	out = binary.BigEndian.AppendUint32(out, 0o600)
@@ -155,14 +233,13 @@ func (w *sftpWire) close(id uint32, handle string, packet []byte) []byte {
 		}
 		delete(w.listing, id)
 	}
-	if w.written[handle] {
+	if of := w.written[handle]; of != nil {
 		delete(w.written, handle)
+		w.closing[id] = of
 		return packet
 	}
 	w.dropped[id] = true
-	ok := []byte{0, 0, 0, 17, fxpStatus}
-	ok = binary.BigEndian.AppendUint32(ok, id)
-	w.deliver(append(ok, make([]byte, 12)...)) // status 0, no message, no language
+	w.deliver(status(id, fxOK))
 	return packet
 }
 
@@ -249,11 +326,22 @@ func (w *sftpWire) answer(packet []byte) error {
 		return nil
 	}
 	id := binary.BigEndian.Uint32(packet[5:])
-	if w.creating[id] {
+	if path, creates := w.creating[id]; creates {
 		delete(w.creating, id)
 		if packet[4] == fxpHandle {
-			w.written[text(packet[9:])] = true
+			w.written[text(packet[9:])] = &writing{path: path}
 		}
+	}
+	if p, promised := w.waiting[id]; promised {
+		delete(w.waiting, id)
+		w.kept(p, packet)
+		return nil
+	}
+	if of, closes := w.closing[id]; closes {
+		delete(w.closing, id)
+		of.closed = packet
+		w.conclude(of)
+		return nil
 	}
 	switch waiting, listed := w.listing[id]; {
 	case w.dropped[id]:
@@ -267,6 +355,34 @@ func (w *sftpWire) answer(packet []byte) error {
 		w.deliver(packet)
 	}
 	return nil
+}
+
+// kept looks whether the server did what was promised.
+func (w *sftpWire) kept(p promise, packet []byte) {
+	p.of.waiting--
+	code := uint32(fxOK)
+	if packet[4] == fxpStatus && len(packet) >= 13 {
+		code = binary.BigEndian.Uint32(packet[9:])
+	}
+	if code != fxOK && p.of.failed == nil {
+		p.of.failed = packet
+		w.blames[p.of.path] = p.what
+	}
+	w.more.Broadcast()
+	w.conclude(p.of)
+}
+
+// conclude answers the close of a file when the server has answered all before.
+func (w *sftpWire) conclude(of *writing) {
+	if of.closed == nil || of.waiting > 0 {
+		return
+	}
+	id := binary.BigEndian.Uint32(of.closed[5:])
+	if of.failed != nil {
+		w.deliver(withID(of.failed, id))
+		return
+	}
+	w.deliver(of.closed)
 }
 
 // deliver queues a packet for the library. It is called with mu held.
