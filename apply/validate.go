@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/sshform/sshform/plan"
+	"github.com/sshform/sshform/schema"
 )
 
 // The exit statuses of transact.sh's judge.
@@ -58,7 +59,9 @@ func (t *transaction) judgeServer(ctx context.Context) error {
 	t.copied = copied
 	if len(after.answers) > 0 {
 		t.port = endpointOf(after.answers[0].Values)
-		t.port.HostKeys = t.readHostKeys(after.answers[0].Values)
+		if t.plan.Connection.Type == schema.Local { // over SSH the host key is known
+			t.port.HostKeys = t.readHostKeys(after.answers[0].Values)
+		}
 	}
 	if err := t.compareReadSet(before.messages); err != nil {
 		return err
