@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"iter"
 	"os"
 	"slices"
@@ -58,6 +59,7 @@ func (p *program) displayOptions(c *cobra.Command) {
 	options(c, "Output", func(fs *pflag.FlagSet) {
 		fs.BoolVar(&p.flags.json, "json", false, "Write events as JSON, one a line, and nothing else. Implies -input=false.")
 		fs.StringVar(&p.flags.jsonInto, "json-into", "", "Write the events to a `FILE`, and text to the terminal.")
+		fs.StringVar(&p.flags.events, "json-events", "", "Which events -json and -json-into have: all, changes or summary. By default all, and changes above 1000 hosts.")
 		fs.BoolVar(&p.flags.full, "full", false, "Show the change of every host, not one for each group of equal ones.")
 		fs.BoolVar(&p.flags.concise, "concise", false, "Leave out the progress of single hosts.")
 		fs.BoolVar(&p.flags.compactWarnings, "compact-warnings", false, "Show summaries of warnings only, when there are no errors.")
@@ -113,6 +115,12 @@ func readAddresses(file string) ([]string, error) {
 
 // openEvents opens the file of -json-into.
 func (p *program) openEvents() error {
+	switch amount := view.Amount(p.flags.events); amount {
+	case "", view.AllEvents, view.ChangeEvents, view.SummaryEvents:
+	default:
+		p.flags.events = ""
+		return problem("Wrong value for an option", fmt.Sprintf("-json-events can be all, changes or summary, and not %q.", amount))
+	}
 	if p.flags.jsonInto == "" {
 		return nil
 	}

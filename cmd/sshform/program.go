@@ -62,6 +62,7 @@ type sharedFlags struct {
 	noColor         bool
 	json            bool
 	jsonInto        string
+	events          string // -json-events
 	compactWarnings bool
 	concise         bool
 	full            bool
@@ -150,13 +151,19 @@ func (p *program) view() view.View {
 
 func (p *program) newView() view.View {
 	if p.flags.json {
-		return view.NewJSON(p.stdout, thisTool(), p.now, p.redact, p.sourceOf)
+		return p.newEvents(p.stdout)
 	}
 	human := view.NewHuman(p.paper())
 	if p.events == nil {
 		return human
 	}
-	return view.Both{First: human, Second: view.NewJSON(p.events, thisTool(), p.now, p.redact, p.sourceOf)}
+	return view.Both{First: human, Second: p.newEvents(p.events)}
+}
+
+func (p *program) newEvents(w io.Writer) *view.JSON {
+	events := view.NewJSON(w, thisTool(), p.now, p.redact, p.sourceOf)
+	events.Limit(view.Amount(p.flags.events))
+	return events
 }
 
 func (p *program) sourceOf(name string) []byte {

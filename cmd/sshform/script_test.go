@@ -45,7 +45,7 @@ func runScripts(t *testing.T, dir string, prepare func(*testscript.Env)) {
 			return setUp(env)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"code": exitStatus,
+			"code": exitStatus, "valid": keepsSchema,
 			"sshd": sshd, "dropbear": dropbear, "hang": hang,
 		},
 	})

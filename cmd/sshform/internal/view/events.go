@@ -32,7 +32,38 @@ type JSON struct {
 	now    func() time.Time
 	redact *Redactor
 	source func(string) []byte
+	amount Amount
 	err    error
+}
+
+// An Amount is how many events a JSON view writes.
+type Amount string
+
+// The amounts. By default all events are written, and those of changes only
+// for a fleet of more than fleetHosts.
+const (
+	AllEvents     Amount = "all"
+	ChangeEvents  Amount = "changes" // hosts that are read well go unmentioned
+	SummaryEvents Amount = "summary" // no single host is mentioned unless something is wrong
+)
+
+// fleetHosts is where an event for each host that needs nothing is too much.
+const fleetHosts = 1000
+
+// Limit sets how many events are written; empty is the default.
+func (j *JSON) Limit(amount Amount) { j.amount = amount }
+
+// tells reports whether an event of a host is written.
+func (j *JSON) tells(e apply.Event) bool {
+	switch {
+	case e.Err != nil:
+		return true
+	case j.amount == SummaryEvents:
+		return false
+	case j.amount == ChangeEvents:
+		return e.Kind != apply.RefreshStarted && e.Kind != apply.RefreshCompleted
+	}
+	return true
 }
 
 // NewJSON returns a view that writes events to w and has written the first,
@@ -195,7 +226,11 @@ func diagnosticOf(d schema.Diagnostic, source func(string) []byte, text func(str
 }
 
 // Reading has no event of its own: hosts have.
-func (j *JSON) Reading(Reading) {}
+func (j *JSON) Reading(r Reading) {
+	if j.amount == "" && r.Hosts > fleetHosts {
+		j.amount = ChangeEvents
+	}
+}
 
 // ReadingDone has no event of its own.
 func (j *JSON) ReadingDone(time.Duration) {}
@@ -263,7 +298,9 @@ func (j *JSON) Event(e apply.Event) {
 			j.progressEvent(*e.Progress)
 		}
 	default:
-		j.hostEvent(e)
+		if j.tells(e) {
+			j.hostEvent(e)
+		}
 	}
 }
 
@@ -373,7 +410,21 @@ func (j *JSON) Applying(*plan.Plan) {}
 // Plan writes what is planned and the summary.
 func (j *JSON) Plan(s Shown) {
 	changed, _ := changes(s.Plan)
-	for _, d := range s.Plan.Drift {
+	if j.amount != SummaryEvents {
+		j.planned(s.Plan.Drift, changed)
+	}
+	t := tallyOf(changed)
+	operation := s.Operation
+	if operation == "apply" {
+		operation = "plan"
+	}
+	j.summary(t, len(s.Plan.Unreachable), operation, fmt.Sprintf(
+		"Plan: %d to add, %d to change, %d to destroy.", t.add, t.change, t.destroy))
+}
+
+// planned writes what moved since the last run, and what will be done.
+func (j *JSON) planned(drift []plan.Drift, changed []instance) {
+	for _, d := range drift {
 		j.emit("info", "resource_drift", fmt.Sprintf("%s: changed since run %s", d.Address, d.Run), struct {
 			Change plannedJSON `json:"change"`
 		}{plannedJSON{resourceOf(d.Address), string(plan.Update), ""}})
@@ -388,13 +439,6 @@ func (j *JSON) Plan(s Shown) {
 			Change plannedJSON `json:"change"`
 		}{plannedJSON{resourceOf(in.change.Address), actionWord(in.change.Action), reason}})
 	}
-	t := tallyOf(changed)
-	operation := s.Operation
-	if operation == "apply" {
-		operation = "plan"
-	}
-	j.summary(t, len(s.Plan.Unreachable), operation, fmt.Sprintf(
-		"Plan: %d to add, %d to change, %d to destroy.", t.add, t.change, t.destroy))
 }
 
 type plannedJSON struct {

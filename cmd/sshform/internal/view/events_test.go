@@ -25,6 +25,7 @@ func stream(t *testing.T, show func(*JSON)) string {
 	if j.Err() != nil {
 		t.Fatal(j.Err())
 	}
+	valid(t, "ui", b.String())
 	return b.String()
 }
 
@@ -234,5 +235,48 @@ func TestShowJSON(t *testing.T) {
 	}
 	if lines := strings.Count(b.String(), "\n"); lines != 4 {
 		t.Errorf("got %d lines, want 4", lines)
+	}
+}
+
+// TestHowManyEventsAFleetHas counts events by type.
+func TestHowManyEventsAFleetHas(t *testing.T) {
+	p := toldPlan()
+	show := func(j *JSON) {
+		j.Event(apply.Event{Kind: apply.RefreshStarted, Host: "web"})
+		j.Event(apply.Event{Kind: apply.RefreshCompleted, Host: "web"})
+		j.Event(apply.Event{Kind: apply.RefreshErrored, Host: "old", Err: errors.New("refused")})
+		j.Plan(Shown{Plan: p, Operation: "plan"})
+		j.Event(apply.Event{Kind: apply.ApplyCompleted, Host: "web", Outcome: apply.Changed})
+	}
+	for _, c := range []struct {
+		amount Amount
+		hosts  int
+		want   map[string]int
+	}{
+		{"", 1000, map[string]int{"version": 1, "refresh_start": 1, "refresh_complete": 1, "refresh_errored": 1, "resource_drift": 1, "planned_change": 3, "change_summary": 1, "apply_complete": 1}},
+		{"", 1001, map[string]int{"version": 1, "refresh_errored": 1, "resource_drift": 1, "planned_change": 3, "change_summary": 1, "apply_complete": 1}},
+		{ChangeEvents, 1, map[string]int{"version": 1, "refresh_errored": 1, "resource_drift": 1, "planned_change": 3, "change_summary": 1, "apply_complete": 1}},
+		{AllEvents, 1001, map[string]int{"version": 1, "refresh_start": 1, "refresh_complete": 1, "refresh_errored": 1, "resource_drift": 1, "planned_change": 3, "change_summary": 1, "apply_complete": 1}},
+		{SummaryEvents, 1, map[string]int{"version": 1, "refresh_errored": 1, "change_summary": 1}},
+	} {
+		text := stream(t, func(j *JSON) {
+			j.Limit(c.amount)
+			j.Reading(Reading{Hosts: c.hosts})
+			show(j)
+		})
+		got := map[string]int{}
+		for line := range strings.Lines(text) {
+			var event struct{ Type string }
+			if err := json.Unmarshal([]byte(line), &event); err != nil {
+				t.Fatal(err)
+			}
+			got[event.Type]++
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%q of %d hosts (-want +got):\n%s", c.amount, c.hosts, diff)
+		}
+		if !strings.Contains(text, `"change":3,`) {
+			t.Errorf("%q: the summary does not count all changes:\n%s", c.amount, text)
+		}
 	}
 }
