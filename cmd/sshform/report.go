@@ -34,6 +34,7 @@ func (r *reporting) options(c *cobra.Command) {
 	options(c, "Reports", func(fs *pflag.FlagSet) {
 		fs.StringArrayVar(&r.wanted, "report", nil, "Write a report, as `FORMAT:FILE`: "+strings.Join(view.ReportFormats(), ", ")+
 			", or github: for the step summary and annotations. May be repeated.")
+		fs.BoolVar(&r.told.PerHost, "metrics-per-host", false, "In a report for prometheus: a series for each host. For small fleets.")
 		fs.StringVar(&r.result, "result", "", "Write the result of each host as JSON to a `FILE`, or to a file in a directory.")
 	})
 	if err := c.RegisterFlagCompletionFunc("report", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -76,6 +77,7 @@ func (p *program) finishReports(r *reporting, outcome error) error {
 	if told := problems(nil); errors.As(outcome, &told) {
 		r.told.Found = append(r.told.Found, told...)
 	}
+	r.told.Tool, r.told.Succeeded = thisTool(), outcome == nil || errors.Is(outcome, pending)
 	errs := []error{outcome}
 	if r.wants("html") && r.told.Plan != nil {
 		cfg := p.declared
@@ -90,6 +92,10 @@ func (p *program) finishReports(r *reporting, outcome error) error {
 		if format == github {
 			errs = append(errs, p.reportToGitHub(r.told))
 			continue
+		}
+		r.told.Previous = nil
+		if format == "prometheus" {
+			r.told.Previous, _ = os.ReadFile(file) // none is fine
 		}
 		errs = append(errs, writeReport(file, format, r.told))
 	}

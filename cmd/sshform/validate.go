@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -14,6 +16,7 @@ import (
 
 func (p *program) validateCommand() *cobra.Command {
 	var asJSON bool
+	var wanted []string
 	c := &cobra.Command{
 		Use:   "validate [options]",
 		Short: "Check the configuration, connecting to nobody",
@@ -24,9 +27,13 @@ func (p *program) validateCommand() *cobra.Command {
 	}
 	options(c, "Output", func(fs *pflag.FlagSet) {
 		fs.BoolVar(&asJSON, "json", false, "One JSON document, for editors and pipelines.")
+		fs.StringArrayVar(&wanted, "report", nil, "Write a report besides: `FORMAT:FILE`, sarif:FILE for code scanning, or github: for annotations of a pull request. May be repeated.")
 		fs.BoolVar(&p.flags.compactWarnings, "compact-warnings", false, "Show summaries of warnings only, when there are no errors.")
 	})
 	c.RunE = func(c *cobra.Command, _ []string) error {
+		if err := checkValidateReports(wanted); err != nil {
+			return err
+		}
 		found := p.validate(c.Context())
 		if asJSON {
 			if err := view.Validation(p.stdout, found, p.paper()); err != nil {
@@ -34,6 +41,9 @@ func (p *program) validateCommand() *cobra.Command {
 			}
 		} else {
 			p.diagnose(found)
+		}
+		if err := p.reportValidation(wanted, found, asJSON); err != nil {
+			return err
 		}
 		if found.HasErrors() {
 			return failed
@@ -48,6 +58,48 @@ func (p *program) validateCommand() *cobra.Command {
 		return nil
 	}
 	return c
+}
+
+// checkValidateReports refuses reports that cannot be written, before any work.
+func checkValidateReports(wanted []string) error {
+	for _, w := range wanted {
+		format, file, _ := strings.Cut(w, ":")
+		switch {
+		case format == github && file == "":
+		case format == github:
+			return problem("Wrong value for an option", "-report github: takes no file; it writes where GitHub Actions looks.")
+		case format != "sarif":
+			return problem("Wrong value for an option", fmt.Sprintf("-report %s: there is no format %q. There are sarif and github.", w, format))
+		case file == "":
+			return problem("Wrong value for an option", "-report sarif needs a file: -report sarif:FILE.")
+		default:
+			if err := writable(file); err != nil {
+				return problem("Report cannot be written", sentence(err)+" Nothing was read.")
+			}
+		}
+	}
+	return nil
+}
+
+// reportValidation writes reports; with -json nothing else may stand on the
+// standard output.
+func (p *program) reportValidation(wanted []string, found schema.Diagnostics, asJSON bool) error {
+	for _, w := range wanted {
+		format, file, _ := strings.Cut(w, ":")
+		var err error
+		switch {
+		case format == "sarif":
+			err = writeFile(file, reportMode, func(f *os.File) error {
+				return view.DiagnosticsSARIF(f, found, thisTool(), p.redact)
+			})
+		case !asJSON:
+			err = view.GitHubAnnotations(p.stdout, view.Reported{Found: found, Redact: p.redact})
+		}
+		if err != nil {
+			return problem("Report cannot be written", sentence(err))
+		}
+	}
+	return nil
 }
 
 func (p *program) validate(ctx context.Context) schema.Diagnostics {

@@ -29,11 +29,18 @@ type Reported struct {
 	// Pairs are the clients and servers that talk to each other, for html.
 	Pairs  []Explained
 	Redact *Redactor
+	// What prometheus tells besides. Succeeded says that the command did what it
+	// should, drift that was found included; Previous is the file that is
+	// replaced; PerHost asks for a series for each host.
+	Tool      plan.Tool
+	Succeeded bool
+	Previous  []byte
+	PerHost   bool
 }
 
 // ReportFormats are the formats that WriteReport knows.
 func ReportFormats() []string {
-	return []string{"json", "retry", "markdown", "gitlab-terraform", "junit", "html"}
+	return []string{"json", "retry", "markdown", "gitlab-terraform", "junit", "html", "prometheus"}
 }
 
 // WriteReport writes a report in one of the formats of ReportFormats.
@@ -52,6 +59,8 @@ func WriteReport(w io.Writer, format string, r Reported) error {
 		return r.junit(w)
 	case "html":
 		return r.html(w)
+	case "prometheus":
+		return r.prometheus(w)
 	}
 	return fmt.Errorf("there is no report %q", format)
 }

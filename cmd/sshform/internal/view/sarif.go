@@ -6,8 +6,10 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/sshform/sshform/plan"
+	"github.com/sshform/sshform/schema"
 )
 
 // The parts of SARIF 2.1.0 that code scanning reads.
@@ -20,7 +22,10 @@ type (
 		Short sarifText `json:"shortDescription"`
 	}
 	sarifRegion struct {
-		StartLine int `json:"startLine"`
+		StartLine   int `json:"startLine"`
+		StartColumn int `json:"startColumn,omitempty"`
+		EndLine     int `json:"endLine,omitempty"`
+		EndColumn   int `json:"endColumn,omitempty"`
 	}
 	sarifArtifact struct {
 		URI string `json:"uri"`
@@ -73,12 +78,40 @@ func SARIF(w io.Writer, found []Linted, tool plan.Tool) error {
 		}
 		at := sarifPhysical{Artifact: sarifArtifact{fileURI(Clean(f.File))}}
 		if f.Line > 0 {
-			at.Region = &sarifRegion{f.Line}
+			at.Region = &sarifRegion{StartLine: f.Line}
 		}
 		run.Results = append(run.Results, sarifResult{
 			RuleID: f.ID, Level: string(f.Severity), Message: sarifText{Clean(f.Summary + ". " + f.Detail)},
 			Locations: []sarifLocation{{at}},
 		})
+	}
+	return encode(w, sarifLog{sarifSchema, "2.1.0", []sarifRun{run}})
+}
+
+// DiagnosticsSARIF writes mistakes in configuration for code scanning. The
+// rule of one is its summary, which holds no name of a user's.
+func DiagnosticsSARIF(w io.Writer, found schema.Diagnostics, tool plan.Tool, redact *Redactor) error {
+	run := sarifRun{
+		Tool:    sarifTool{sarifDriver{Name: "sshform", Version: tool.Version, Rules: []sarifRule{}}},
+		Results: []sarifResult{},
+	}
+	text := func(s string) string { return redact.Text(Clean(s)) }
+	for _, d := range found.Sorted() {
+		id := strings.ReplaceAll(strings.ToLower(text(d.Summary)), " ", "-")
+		if !slices.ContainsFunc(run.Tool.Driver.Rules, func(r sarifRule) bool { return r.ID == id }) {
+			run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, sarifRule{id, sarifText{text(d.Summary)}})
+		}
+		result := sarifResult{
+			RuleID: id, Level: string(d.Severity), Message: sarifText{text(d.Summary + ". " + d.Detail)}, Locations: []sarifLocation{},
+		}
+		if s := d.Subject; s != nil && s.Filename != "" {
+			at := sarifPhysical{Artifact: sarifArtifact{fileURI(text(s.Filename))}}
+			if s.Start.Line > 0 {
+				at.Region = &sarifRegion{s.Start.Line, s.Start.Column, s.End.Line, s.End.Column}
+			}
+			result.Locations = append(result.Locations, sarifLocation{at})
+		}
+		run.Results = append(run.Results, result)
 	}
 	return encode(w, sarifLog{sarifSchema, "2.1.0", []sarifRun{run}})
 }
