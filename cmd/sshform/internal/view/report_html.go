@@ -26,10 +26,15 @@ const (
 	pageFound    = 50
 	pageGroups   = 100
 	pagePairs    = 24
+	pageNames    = 500 // of an outcome
 )
 
 type pageModel struct {
 	Operation, Summary, When, RunID, PlanID, Stopped string
+	// Status is "good", "bad" or "change", for the colour beside the head.
+	Status string
+	// Axis are times along the waves, in equal steps; nil where bars are shares.
+	Axis []string
 
 	Outcomes                                       []pageOutcome
 	Failures                                       []pageFailure
@@ -43,6 +48,7 @@ type pageModel struct {
 
 type pageOutcome struct {
 	Word, Class string
+	Names       string // the hosts, as far as they fit
 	Count       int
 }
 
@@ -54,6 +60,7 @@ type pageFinding struct{ Word, Class, Summary, Place, Detail string }
 type pageWave struct {
 	Name, Text                  string
 	Left, Width, SoakLeft, Soak float64
+	Failed                      bool // some host of it did
 }
 
 type pageLine struct{ Class, Text string }
@@ -85,6 +92,7 @@ func (r Reported) html(w io.Writer) error {
 			m.Stopped = r.line(stoppedText(*r.Report.Stopped))
 		}
 	}
+	m.Status = r.pageStatus()
 	r.pageHosts(&m)
 	r.pageFound(&m)
 	r.pageWaves(&m)
@@ -95,12 +103,25 @@ func (r Reported) html(w io.Writer) error {
 
 func (r Reported) line(text string) string { return r.Redact.Text(cleanLine(text)) }
 
+// pageStatus says how it went, for a colour; the summary says it in words.
+func (r Reported) pageStatus() string {
+	switch {
+	case r.Found.HasErrors(), r.Report != nil && (r.Report.Stopped != nil || !r.Report.Succeeded()):
+		return "bad"
+	case r.Report == nil && r.Plan != nil && differing(r.Plan)+len(r.Plan.Unreachable) > 0:
+		return "change"
+	}
+	return "good"
+}
+
 // pageHosts counts outcomes and names what did not succeed.
 func (r Reported) pageHosts(m *pageModel) {
-	counts := map[apply.Outcome]int{}
+	counts, names := map[apply.Outcome]int{}, map[apply.Outcome][]string{}
 	left := 0
 	for _, h := range r.fates() {
-		counts[h.Outcome]++
+		if counts[h.Outcome]++; counts[h.Outcome] <= pageNames {
+			names[h.Outcome] = append(names[h.Outcome], r.line(h.Host))
+		}
 		if h.Outcome.Succeeded() || h.Err == nil {
 			continue
 		}
@@ -125,6 +146,10 @@ func (r Reported) pageHosts(m *pageModel) {
 			tile.Class = "good"
 		case o == apply.Skipped:
 			tile.Class = "soft"
+		}
+		tile.Names = strings.Join(names[o], ", ")
+		if more := counts[o] - len(names[o]); more > 0 {
+			tile.Names += fmt.Sprintf(" … and %d more", more)
 		}
 		m.Outcomes = append(m.Outcomes, tile)
 	}
@@ -154,7 +179,7 @@ func (r Reported) pageFound(m *pageModel) {
 func (r Reported) pageWaves(m *pageModel) {
 	switch {
 	case r.Report != nil && len(r.Report.Waves) > 0:
-		m.WavesNote = "When each wave worked; lighter is its soak."
+		m.WavesNote = "When each wave worked; lighter is its soak, red a wave in which hosts failed."
 		r.wavesInTime(m)
 	case r.Report == nil && r.Plan != nil && len(r.Plan.Rollout.Waves) > 1:
 		m.WavesNote = "In this order; a bar is the share of hosts."
@@ -169,6 +194,9 @@ func (r Reported) wavesInTime(m *pageModel) {
 	}
 	span := max(to.Sub(from), time.Millisecond)
 	share := func(d time.Duration) float64 { return min(100, max(0, 100*float64(d)/float64(span))) }
+	for i := range 5 {
+		m.Axis = append(m.Axis, axisText(span*time.Duration(i)/4))
+	}
 	for _, w := range r.Report.Waves {
 		bar := pageWave{Name: r.line(w.Name), Text: Count(w.Hosts, "host")}
 		if w.Started.IsZero() {
@@ -176,6 +204,7 @@ func (r Reported) wavesInTime(m *pageModel) {
 			m.Waves = append(m.Waves, bar)
 			continue
 		}
+		bar.Failed = w.Failed() > 0
 		bar.Left, bar.Width = share(w.Started.Sub(from)), share(w.Finished.Sub(w.Started))
 		bar.SoakLeft, bar.Soak = bar.Left+bar.Width, share(w.Soak)
 		bar.Text += fmt.Sprintf(", %s in %s", countsText(w.Counts), seconds(w.Finished.Sub(w.Started)))
@@ -184,6 +213,17 @@ func (r Reported) wavesInTime(m *pageModel) {
 		}
 		m.Waves = append(m.Waves, bar)
 	}
+}
+
+// axisText is a time since the start, as short as it is told apart.
+func axisText(d time.Duration) string {
+	switch {
+	case d == 0:
+		return "0 s"
+	case d < 10*time.Second:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	}
+	return d.Round(time.Second).String()
 }
 
 func later(times ...time.Time) time.Time {
