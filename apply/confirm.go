@@ -12,6 +12,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"github.com/sshform/sshform/plan"
+	"github.com/sshform/sshform/plan/liveness"
 	"github.com/sshform/sshform/schema"
 )
 
@@ -147,44 +148,42 @@ func (t *transaction) confirmValues(ctx context.Context, shell Shell) error {
 // confirmProbe waits for the daemon's own keepalive request and compares when
 // it came.
 func (t *transaction) confirmProbe(ctx context.Context, fresh Host) error {
-	interval := t.probeInterval(fresh.Facts().Release)
-	if !t.plan.Run.Probe || interval == 0 {
+	if !t.plan.Run.Probe {
+		return nil
+	}
+	watch := t.watch(fresh.Facts().Release)
+	if watch.Wait() == 0 {
 		return nil
 	}
 	prober, able := fresh.(Prober)
-	if deadline, _ := ctx.Deadline(); !able || time.Until(deadline) < interval+2*time.Second {
-		t.note(fmt.Sprintf("the keepalive request was not awaited: it comes after %s, and confirm_timeout leaves %s", interval, t.confirmBudget()))
+	if deadline, _ := ctx.Deadline(); !able || time.Until(deadline) < watch.Wait() {
+		t.note(fmt.Sprintf("the keepalive request was not awaited: it comes after %s, and confirm_timeout leaves %s", watch.Every, t.confirmBudget()))
 		return nil
 	}
 	took, err := prober.AwaitProbe(ctx)
 	if err != nil {
 		return fmt.Errorf("no keepalive request came from sshd: %w", err)
 	}
-	// sshd counts whole seconds.
-	if took < interval-1500*time.Millisecond || took > interval+2500*time.Millisecond {
-		return fmt.Errorf("sshd asked for a sign of life after %s, not after %s: it runs another ClientAliveInterval", took.Round(100*time.Millisecond), interval)
+	if !watch.Explains(took) {
+		return errors.New(watch.Verdict(took))
 	}
 	t.report.Proof = ProofValue
 	return nil
 }
 
-// probeInterval is after how long a silent client is asked: twice the interval
-// on 9.2 to 9.4, which round the wrong way (serverloop.c).
-func (t *transaction) probeInterval(release schema.Release) time.Duration {
+// watch is when the daemon asks a silent client of our user, by the values that
+// the plan wants.
+func (t *transaction) watch(release schema.Release) liveness.Watch {
 	for _, e := range t.wanted.expect {
 		if e.Login.Client || e.Login.User != "" && e.Login.User != t.plan.Connection.User {
 			continue
 		}
-		seconds, err := strconv.Atoi(string(e.Values["ClientAliveInterval"]))
-		if err != nil || seconds == 0 {
-			continue
+		server, err := liveness.ServerWith(release, e.Values)
+		if err == nil && server.Interval != 0 {
+			return liveness.WatchFor(server)
 		}
-		if release.AtLeast(9, 2) && !release.AtLeast(9, 5) {
-			seconds *= 2
-		}
-		return time.Duration(seconds) * time.Second
 	}
-	return 0
+	return liveness.Watch{}
 }
 
 // clean ends a run that replaced nothing.

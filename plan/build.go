@@ -54,6 +54,9 @@ func assemble(
 	rollout, waveDiags := assignWaves(cfg, p.Hosts)
 	p.Rollout = rollout
 	diags = append(diags, waveDiags...)
+	if mode == Normal {
+		diags = append(diags, forgetful(cfg, p)...)
+	}
 	p.Errored = diags.HasErrors()
 	return p, diags.Sorted()
 }

@@ -463,6 +463,7 @@ func (s *scene) complete(c *Change, t schema.Target) {
 		}
 	}
 	c.Expect = []Expectation{expect}
+	c.Beside = s.beside(c.Settings, before, after)
 	if c.Action != Update && t.File.DropIn != "" {
 		if name, err := s.dropInPath(t); err == nil {
 			c.File = name
@@ -478,6 +479,22 @@ func (s *scene) complete(c *Change, t schema.Target) {
 	}
 	slices.Sort(c.Notes)
 	c.Notes = slices.Compact(c.Notes)
+}
+
+// beside returns the keywords that lines set and settings do not hold.
+func (s *scene) beside(settings []Difference, before, after *sshconf.Result) []Difference {
+	was, is := s.valuesOf(before), s.valuesOf(after)
+	for _, d := range settings {
+		delete(was, d.Keyword)
+		delete(is, d.Keyword)
+	}
+	var others []Difference
+	for _, d := range s.definitions {
+		if was[d.Keyword] != "" || is[d.Keyword] != "" {
+			others = append(others, Difference{Keyword: d.Keyword, Before: was[d.Keyword], After: is[d.Keyword]})
+		}
+	}
+	return others
 }
 
 func sourceOf(e sshconf.Effective) Source {

@@ -7,8 +7,10 @@
 package plan
 
 import (
+	"slices"
 	"time"
 
+	"github.com/sshform/sshform/plan/liveness"
 	"github.com/sshform/sshform/schema"
 )
 
@@ -297,11 +299,30 @@ type Change struct {
 	Scope schema.Scope
 	// Settings has every declared keyword in table order, changed or not.
 	Settings []Difference
+	// Beside are the other keywords of the table that a line sets for the same
+	// login, without sources and reasons. The block does not manage them, and
+	// what becomes of connections depends on them too.
+	Beside []Difference
 	// Notes are what the reader should know: narrower blocks that keep another
 	// value, lines that are overruled, scopes that could not be asked.
 	Notes []string
 	// Expect is what the host's own program must say after the change.
 	Expect []Expectation
+}
+
+// Values are all arguments of the table that are in force before and after the
+// change; what is absent has OpenSSH's default.
+func (c Change) Values() (before, after liveness.Values) {
+	before, after = liveness.Values{}, liveness.Values{}
+	for _, d := range slices.Concat(c.Settings, c.Beside) {
+		if d.Before != "" {
+			before[d.Keyword] = d.Before
+		}
+		if d.After != "" {
+			after[d.Keyword] = d.After
+		}
+	}
+	return before, after
 }
 
 // A Difference is one setting before and after.

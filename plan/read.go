@@ -310,6 +310,14 @@ func (d *decoder) change(line []byte) error {
 		name := string(definition.Keyword)
 		after, declared := r.After[name]
 		if !declared {
+			if other, set := r.Beside[name]; set {
+				was, err := argumentOf(other.Before)
+				is, err2 := argumentOf(other.After)
+				if err := errors.Join(err, err2); err != nil {
+					return d.wrong(err.Error())
+				}
+				c.Beside = append(c.Beside, Difference{Keyword: definition.Keyword, Before: was, After: is})
+			}
 			continue
 		}
 		difference := Difference{
@@ -327,7 +335,7 @@ func (d *decoder) change(line []byte) error {
 		}
 		c.Settings = append(c.Settings, difference)
 	}
-	if len(c.Settings) != len(r.After) || len(r.Before) != len(r.After) {
+	if len(c.Settings) != len(r.After) || len(r.Before) != len(r.After) || len(c.Beside) != len(r.Beside) {
 		return d.wrong("a change sets a keyword that sshform does not manage")
 	}
 	for _, e := range r.Effective {

@@ -166,8 +166,13 @@ type (
 		BeforeSource map[string]Source          `json:"before_source"`
 		AfterSource  map[string]Source          `json:"after_source"`
 		Reasons      map[string]string          `json:"reasons,omitempty"`
+		Beside       map[string]besideRecord    `json:"beside,omitempty"`
 		Notes        []string                   `json:"notes,omitempty"`
 		Effective    []expectationRecord        `json:"effective,omitempty"`
+	}
+	besideRecord struct {
+		Before json.RawMessage `json:"before"`
+		After  json.RawMessage `json:"after"`
 	}
 	expectationRecord struct {
 		Login  loginRecord                `json:"login"`

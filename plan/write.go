@@ -248,6 +248,12 @@ func newChangeRecord(c Change) changeRecord {
 			record.Reasons[name] = d.Reason
 		}
 	}
+	for _, d := range c.Beside {
+		if record.Beside == nil {
+			record.Beside = map[string]besideRecord{}
+		}
+		record.Beside[string(d.Keyword)] = besideRecord{Before: argumentJSON(d.Before), After: argumentJSON(d.After)}
+	}
 	for _, e := range c.Expect {
 		expectation := expectationRecord{Login: loginRecord(e.Login), Values: map[string]json.RawMessage{}}
 		for keyword, argument := range e.Values {

@@ -46,34 +46,21 @@ func plannedValues(built *plan.Plan) hclfile.Planned {
 }
 
 // plannedLiveness works out what the planned values of a server and a client
-// mean for each other. The ends are collected when the first pair is asked for.
+// mean for each other. The plan is gone through when the first pair is asked
+// for.
 func plannedLiveness(m *made) hclfile.Liveness {
-	type ends struct {
-		servers map[string]liveness.Server
-		clients map[string]liveness.Client
-	}
-	collect := sync.OnceValues(func() (ends, error) {
-		servers, clients, err := endsOf(m.configuration.Config, m.plan)
-		all := ends{map[string]liveness.Server{}, map[string]liveness.Client{}}
-		for _, s := range servers {
-			all.servers[s.name] = s.after
-		}
-		for _, c := range clients {
-			all.clients[c.name] = c.after
-		}
-		return all, err
+	predictions := sync.OnceValues(func() (func(client, server schema.Address) (liveness.Prediction, bool), error) {
+		return plan.Predictions(m.configuration.Config, m.plan)
 	})
 	return func(server, client schema.Address) ([]byte, error) {
-		all, err := collect()
+		predict, err := predictions()
 		if err != nil {
 			return nil, err
 		}
-		s, planned := all.servers[server.String()]
-		c, alsoPlanned := all.clients[client.String()]
-		if !planned || !alsoPlanned {
-			return nil, fmt.Errorf("the plan has no values for %s and %s", server, client)
+		x, planned := predict(client, server)
+		if !planned {
+			return nil, fmt.Errorf("the plan has no values for %s and %s", client, server)
 		}
-		network := networkBetween(m.configuration.Config.Networks, server.String(), client.String())
-		return json.Marshal(liveness.Predict(liveness.Pair{Server: s, Client: c, Network: network}).Summary())
+		return json.Marshal(x.Summary())
 	}
 }

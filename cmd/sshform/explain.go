@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -52,6 +53,7 @@ func (p *program) explainCommand() *cobra.Command {
 		if err := o.check(); err != nil {
 			return err
 		}
+		p.flags.document = asJSON
 		pairs, err := p.explained(c, q, o, args)
 		if err != nil {
 			return err
@@ -91,25 +93,29 @@ func completeNetworks(_ *cobra.Command, _ []string, typed string) ([]string, cob
 }
 
 // explained are the pairs that the question or the configuration names.
-func (p *program) explained(c *cobra.Command, q liveness.Question, o planning, args []string) ([]view.Explained, error) {
+func (p *program) explained(c *cobra.Command, q liveness.Question, o planning, args []string) ([]plan.Pairing, error) {
 	if q != (liveness.Question{}) {
 		pair, err := q.Pair()
 		if err != nil {
 			return nil, problem("Pair cannot be read", sentence(err))
 		}
 		x := liveness.Predict(pair)
-		return []view.Explained{{Before: x, After: x}}, nil
+		return []plan.Pairing{{Before: x, After: x}}, nil
 	}
 	d, err := p.newDialer(o.input)
 	if err != nil {
 		return nil, err
 	}
 	defer d.Close()
-	m, err := p.makePlan(c.Context(), o, "plan", d)
+	m, found, err := p.buildPlan(c.Context(), o, d)
 	if err != nil {
 		return nil, err
 	}
-	pairs, err := pairsOf(m.configuration.Config, m.plan, args)
+	pairs, err := plan.Pairs(m.configuration.Config, m.plan, args)
+	p.diagnose(notExplained(found, pairs))
+	if found.HasErrors() {
+		return nil, failed
+	}
 	if err == nil && len(pairs) == 0 {
 		return nil, problem("No pair to explain",
 			"A pair is a server block and a client block, or a client with a library; the configuration has none that "+
@@ -118,114 +124,15 @@ func (p *program) explained(c *cobra.Command, q liveness.Question, o planning, a
 	return pairs, err
 }
 
-// An end is one side of a pair before and after a plan.
-type end[T any] struct {
-	name          string
-	before, after T
-}
-
-// pairsOf pairs every server of the plan with every client, equal ones once.
-func pairsOf(cfg *schema.Config, built *plan.Plan, chosen []string) ([]view.Explained, error) {
-	servers, clients, err := endsOf(cfg, built)
-	if err != nil {
-		return nil, err
-	}
-	type both struct{ before, after liveness.Pair }
-	at := map[both]int{}
-	var pairs []view.Explained
-	for _, s := range servers {
-		for _, c := range clients {
-			if !taking(chosen, s.name, c.name) {
-				continue
-			}
-			network := networkBetween(cfg.Networks, s.name, c.name)
-			pair := both{
-				liveness.Pair{Server: s.before, Client: c.before, Network: network},
-				liveness.Pair{Server: s.after, Client: c.after, Network: network},
-			}
-			i, known := at[pair]
-			if !known {
-				i = len(pairs)
-				at[pair] = i
-				pairs = append(pairs, view.Explained{Before: liveness.Predict(pair.before), After: liveness.Predict(pair.after)})
-			}
-			pairs[i].Links = append(pairs[i].Links, view.Link{Client: c.name, Server: s.name})
+// notExplained leaves out the warnings that the explanation itself will give.
+func notExplained(found schema.Diagnostics, pairs []plan.Pairing) schema.Diagnostics {
+	said := map[string]bool{}
+	for _, e := range pairs {
+		for _, w := range e.After.Warnings {
+			said[w.Summary] = true
 		}
 	}
-	return pairs, nil
-}
-
-func endsOf(cfg *schema.Config, built *plan.Plan) (servers []end[liveness.Server], clients []end[liveness.Client], err error) {
-	for _, h := range built.Hosts {
-		release, parseErr := schema.ParseRelease(h.Facts.OpenSSH)
-		if parseErr != nil {
-			release = schema.Release{} // unknown is taken for a current one
-		}
-		for _, c := range h.Changes {
-			before, after := valuesOf(c)
-			name := c.Address.String()
-			if c.Address.Side() == schema.Server {
-				s := end[liveness.Server]{name: name}
-				if s.before, err = liveness.ServerWith(release, before); err != nil {
-					return nil, nil, err
-				}
-				if s.after, err = liveness.ServerWith(release, after); err != nil {
-					return nil, nil, err
-				}
-				servers = append(servers, s)
-				continue
-			}
-			e := end[liveness.Client]{name: name}
-			if e.before, err = liveness.ClientWith(release, before); err != nil {
-				return nil, nil, err
-			}
-			if e.after, err = liveness.ClientWith(release, after); err != nil {
-				return nil, nil, err
-			}
-			clients = append(clients, e)
-		}
-	}
-	for _, peer := range cfg.Peers {
-		client, err := liveness.ClientOf(peer)
-		if err != nil {
-			return nil, nil, err
-		}
-		clients = append(clients, end[liveness.Client]{"client." + peer.Name, client, client})
-	}
-	return servers, clients, nil
-}
-
-func valuesOf(c plan.Change) (before, after liveness.Values) {
-	before, after = liveness.Values{}, liveness.Values{}
-	for _, d := range c.Settings {
-		before[d.Keyword], after[d.Keyword] = d.Before, d.After
-	}
-	return before, after
-}
-
-// taking reports whether a pair takes part in what was chosen; everything
-// does when nothing was. A name without an index stands for all its instances.
-func taking(chosen []string, names ...string) bool {
-	for _, address := range chosen {
-		taken := false
-		for _, name := range names {
-			block, _, _ := strings.Cut(name, "[")
-			taken = taken || address == name || address == block
-		}
-		if !taken {
-			return false
-		}
-	}
-	return true
-}
-
-// networkBetween returns what lies between two blocks; the first network that
-// names neither side, or one of them, counts.
-func networkBetween(networks []schema.Network, names ...string) liveness.Network {
-	for _, n := range networks {
-		if len(n.Between) == 0 || taking(n.Between, names...) {
-			return liveness.NetworkOf(n)
-		}
-	}
-	return liveness.Network{}
+	return slices.DeleteFunc(slices.Clone(found), func(d schema.Diagnostic) bool {
+		return d.Severity == schema.Warning && said[d.Summary]
+	})
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/sshform/sshform/cmd/sshform/internal/view"
 	"github.com/sshform/sshform/plan"
 	"github.com/sshform/sshform/schema"
-	"github.com/sshform/sshform/schema/hclfile"
 )
 
 func (p *program) graphCommand() *cobra.Command {
@@ -25,20 +24,15 @@ func (p *program) graphCommand() *cobra.Command {
 	}
 	l.variableOptions(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		if err := someConfiguration("."); err != nil {
+		p.flags.document = true
+		configuration, err := p.load(c.Context(), l)
+		if err != nil {
 			return err
 		}
-		configuration, found := hclfile.Load(c.Context(), ".", p.loadOptions(l))
-		p.hideSecrets(configuration, l)
-		p.showSources(configuration)
-		var waves []view.GraphWave
-		if !found.HasErrors() {
-			waves, found = graphOf(configuration.Config)
-		}
+		waves, found := graphOf(configuration.Config)
 		if found.HasErrors() {
 			return problems(found)
 		}
-		// Warnings would stand in the middle of the graph; validate tells them.
 		return view.Graph(p.stdout, waves)
 	}
 	return c

@@ -43,6 +43,7 @@ func (p *program) inspectCommand() *cobra.Command {
 		if err := l.check(); err != nil {
 			return err
 		}
+		p.flags.document = asJSON
 		s, err := p.inspected(c, &l, q, args)
 		if err != nil {
 			return err

@@ -46,6 +46,7 @@ func (p *program) lintCommand() *cobra.Command {
 		if err := checkLintReports(wanted); err != nil {
 			return err
 		}
+		p.flags.document = asJSON || asSARIF
 		found, err := p.lint(c.Context(), &l, args)
 		if err != nil {
 			return err

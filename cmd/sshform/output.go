@@ -26,6 +26,7 @@ func (p *program) outputCommand() *cobra.Command {
 	})
 	l.variableOptions(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
+		p.flags.document = asJSON || raw
 		configuration, err := p.load(c.Context(), l)
 		if err != nil {
 			return err

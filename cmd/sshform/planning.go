@@ -146,13 +146,31 @@ type made struct {
 // makePlan reads the configuration and every host and decides. It tells what
 // is wrong. A plan with errors is shown and returned with the error failed.
 func (p *program) makePlan(ctx context.Context, o planning, operation string, d apply.Dialer) (*made, error) {
-	configuration, err := p.load(ctx, o.loading)
+	m, found, err := p.buildPlan(ctx, o, d)
 	if err != nil {
 		return nil, err
 	}
+	found = append(found, p.evaluate(m)...)
+	if found.HasErrors() {
+		m.plan.Errored = true
+		p.view().Plan(view.Shown{Plan: m.plan, Read: m.reading, Operation: operation})
+		p.diagnose(found)
+		return m, failed
+	}
+	p.diagnose(found)
+	return m, nil
+}
+
+// buildPlan reads and decides. What it found about hosts is for the caller to
+// tell.
+func (p *program) buildPlan(ctx context.Context, o planning, d apply.Dialer) (*made, schema.Diagnostics, error) {
+	configuration, err := p.load(ctx, o.loading)
+	if err != nil {
+		return nil, nil, err
+	}
 	cfg, err := p.choose(configuration.Config, o)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	p.declared = cfg
 	m := &made{configuration: configuration, reading: readingOf(cfg)}
@@ -168,21 +186,12 @@ func (p *program) makePlan(ctx context.Context, o planning, operation string, d 
 		},
 	})
 	if ctx.Err() != nil {
-		return nil, problem("Interrupted", "The hosts were being read. Nothing was changed.")
+		return nil, nil, problem("Interrupted", "The hosts were being read. Nothing was changed.")
 	}
 	p.view().ReadingDone(p.now().Sub(began))
 	p.stampPlan(built, cfg)
 	m.plan = built
-	found = append(found, recordDrift(built, cfg.History)...)
-	found = append(found, p.evaluate(m)...)
-	if found.HasErrors() {
-		built.Errored = true
-		p.view().Plan(view.Shown{Plan: built, Read: m.reading, Operation: operation})
-		p.diagnose(found)
-		return m, failed
-	}
-	p.diagnose(found)
-	return m, nil
+	return m, found, nil
 }
 
 // untilCancelled ends the observations when nobody wants the plan any more.

@@ -64,6 +64,7 @@ type sharedFlags struct {
 	jsonInto        string
 	events          string // -json-events
 	compactWarnings bool
+	document        bool // the standard output takes a document and nothing else
 	concise         bool
 	full            bool
 }
@@ -173,10 +174,15 @@ func (p *program) sourceOf(name string) []byte {
 	return p.source(name)
 }
 
-// paper is what the human view prints on.
+// paper is what the human view prints on. Where the standard output takes a
+// document, whatever is said goes to the standard error.
 func (p *program) paper() view.Paper {
+	out := p.stdout
+	if p.flags.document {
+		out = p.stderr
+	}
 	return view.Paper{
-		Out:             p.stream(p.stdout),
+		Out:             p.stream(out),
 		Err:             p.stream(p.stderr),
 		Source:          p.sourceOf,
 		Redact:          p.redact,

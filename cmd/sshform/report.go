@@ -84,7 +84,7 @@ func (p *program) finishReports(r *reporting, outcome error) error {
 		if cfg == nil {
 			cfg = &schema.Config{} // a plan from a file tells no networks and no peers
 		}
-		pairs, err := pairsOf(cfg, r.told.Plan, nil)
+		pairs, err := plan.Pairs(cfg, r.told.Plan, nil)
 		r.told.Pairs, errs = pairs, append(errs, err)
 	}
 	for _, wanted := range r.wanted {

@@ -56,6 +56,12 @@ func (c Client) set() Values {
 	return Values{"ServerAliveInterval": schema.Argument(fmt.Sprint(int64(c.Interval)))}
 }
 
+// The codes of warnings about the network between.
+const (
+	pathForgets = "path-forgets"
+	pathTight   = "path-tight"
+)
+
 func (x Prediction) networkWarnings() []Warning {
 	n := x.Pair.Network
 	if n.Limit == 0 {
@@ -66,19 +72,19 @@ func (x Prediction) networkWarnings() []Warning {
 	switch {
 	case x.Forgets != Never && x.Gap == Never:
 		return []Warning{{
-			Code: "path-forgets", Severity: schema.Warning,
+			Code: pathForgets, Severity: schema.Warning,
 			Summary: "The network forgets idle sessions",
 			Detail:  fmt.Sprintf("%s, and nobody ever says anything on an idle session. The session freezes after %s of silence. %s", n, n.Limit, advice),
 		}}
 	case x.Forgets != Never:
 		return []Warning{{
-			Code: "path-forgets", Severity: schema.Warning,
+			Code: pathForgets, Severity: schema.Warning,
 			Summary: "The network forgets idle sessions",
 			Detail:  fmt.Sprintf("%s, but nobody says anything before %s. The session freezes after %s of silence, and asking later does not bring it back. %s", n, x.Gap, n.Limit, advice),
 		}}
 	case x.Gap > n.Safe():
 		return []Warning{{
-			Code: "path-tight", Severity: schema.Warning,
+			Code: pathTight, Severity: schema.Warning,
 			Summary: "One lost packet freezes the session",
 			Detail:  fmt.Sprintf("%s, and an idle session says something every %s: more than half of it, so that one lost round is too many. %s", n, x.Gap, advice),
 		}}

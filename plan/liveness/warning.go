@@ -35,6 +35,9 @@ func (w Warning) Diagnostic() schema.Diagnostic {
 	return schema.Diagnostic{Severity: severity, Summary: w.Summary, Detail: w.Detail}
 }
 
+// OfNetwork reports whether the warning is about what lies between the sides.
+func (w Warning) OfNetwork() bool { return w.Code == pathForgets || w.Code == pathTight }
+
 // Warnings returns what is wrong or surprising about the settings of one side
 // on a release, in the order of the keyword table. inMatch says that they
 // stand in a Match block. An argument that cannot be read is not judged here.

@@ -178,13 +178,13 @@ func Expression(value, kind []byte) string {
 
 // unknownLiveness stands for liveness until there is a plan.
 func unknownLiveness() function.Function {
-	return livenessOf(func(server, client cty.Value) (cty.Value, error) { return cty.DynamicVal, nil })
+	return livenessOf(func(client, server cty.Value) (cty.Value, error) { return cty.DynamicVal, nil })
 }
 
-func livenessOf(answer func(server, client cty.Value) (cty.Value, error)) function.Function {
+func livenessOf(answer func(client, server cty.Value) (cty.Value, error)) function.Function {
 	return function.New(&function.Spec{
 		Params: []function.Parameter{
-			{Name: "server", Type: cty.DynamicPseudoType}, {Name: "client", Type: cty.DynamicPseudoType},
+			{Name: "client", Type: cty.DynamicPseudoType}, {Name: "server", Type: cty.DynamicPseudoType},
 		},
 		Type: func(args []cty.Value) (cty.Type, error) {
 			value, err := answer(args[0], args[1])
@@ -194,7 +194,8 @@ func livenessOf(answer func(server, client cty.Value) (cty.Value, error)) functi
 	})
 }
 
-// livenessFunction is liveness(server, client) with instances as arguments.
+// livenessFunction is liveness(client, server) with instances as arguments. It
+// is the same pair the other way round, so that order is accepted too.
 func (l *loader) livenessFunction(liveness Liveness) function.Function {
 	addresses := map[string]schema.Address{}
 	for _, d := range l.nodes {
@@ -202,29 +203,30 @@ func (l *loader) livenessFunction(liveness Liveness) function.Function {
 			addresses[inst.Address.String()] = inst.Address
 		}
 	}
-	address := func(v cty.Value, block string) (schema.Address, error) {
-		wrong := fmt.Errorf("must be one instance, such as %s.NAME or %s.NAME[\"KEY\"]", block, block)
+	address := func(v cty.Value) schema.Address {
 		if v.IsNull() || !v.Type().IsObjectType() || !v.Type().HasAttribute("address") {
-			return schema.Address{}, wrong
+			return schema.Address{}
 		}
 		text := v.GetAttr("address")
 		if text.Type() != cty.String || text.IsNull() {
-			return schema.Address{}, wrong
+			return schema.Address{}
 		}
-		a, ok := addresses[text.AsString()]
-		if !ok || a.Block != block {
-			return schema.Address{}, wrong
-		}
-		return a, nil
+		return addresses[text.AsString()]
 	}
-	return livenessOf(func(server, client cty.Value) (cty.Value, error) {
-		s, err := address(server, "server")
-		if err != nil {
-			return cty.DynamicVal, function.NewArgError(0, err)
+	return livenessOf(func(client, server cty.Value) (cty.Value, error) {
+		c, s := address(client), address(server)
+		at := 0
+		if c.Block == "server" {
+			c, s, at = s, c, 1
 		}
-		c, err := address(client, "client")
-		if err != nil {
-			return cty.DynamicVal, function.NewArgError(1, err)
+		for _, one := range []struct {
+			got  schema.Address
+			want string
+			at   int
+		}{{c, "client", at}, {s, "server", 1 - at}} {
+			if one.got.Block != one.want {
+				return cty.DynamicVal, function.NewArgErrorf(one.at, "must be one instance, such as %s.NAME or %[1]s.NAME[\"KEY\"]", one.want)
+			}
 		}
 		encoded, err := liveness(s, c)
 		if err != nil {

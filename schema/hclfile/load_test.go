@@ -246,7 +246,7 @@ func TestLivenessInChecks(t *testing.T) {
 check "who" {
   assert {
     condition     = liveness(server.users["git"], client.app).first == "server"
-    error_message = "The ${liveness(server.s, client.app).first} is first."
+    error_message = "The ${liveness(client.app, server.s).first} is first."
   }
 }
 output "seconds" {

@@ -28,8 +28,22 @@ func Reference() []byte {
 		}
 		fmt.Fprintf(&b, "| `%s`%s | %s |\n", f.Signature, mark, cell(f.Sentence))
 	}
-	b.WriteString("| `liveness(server, client)` * | In check and output blocks: what the values of the two mean for each other. |\n")
+	b.WriteString("| `liveness(client, server)` * | In check and output blocks: what the planned values of the two mean for each other, as an object; see below. |\n" + livenessReference())
 	return []byte(b.String())
+}
+
+// livenessReference names the attributes that conditions are made of. Seconds
+// are null for never.
+func livenessReference() string {
+	return "\nWhat `liveness(client.NAME, server.NAME)` returns; times are seconds, and null is never:\n\n| attribute | |\n|---|---|\n" +
+		"| `server_drops_after`, `client_drops_after` | after the last data, when the path is dead |\n" +
+		"| `server_drops_by`, `client_drops_by` | `probes`, `retransmission` (TCP gave up), `tcp-keepalive` or `nothing` |\n" +
+		"| `first_to_hang_up` | `server`, `client`, `both` or `neither` |\n" +
+		"| `traffic_every` | how often an idle path carries a packet |\n" +
+		"| `probed_by`, `server_asks_every`, `client_asks_every` | who asks for signs of life (`server`, `client`, `both`, `nobody`), and how often each would |\n" +
+		"| `idle_stays_open`, `idle_freezes_after`, `idle_closed_after`, `idle_closed_by` | what becomes of a healthy session in which nobody types |\n" +
+		"| `network`, `network_idle_timeout` | what lies between |\n" +
+		"| `sentence`, `has_warnings` | the answer in words, and whether it has warnings |\n"
 }
 
 func describeBlock(b *strings.Builder, t blockType, level, within string) {

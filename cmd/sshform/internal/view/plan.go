@@ -151,10 +151,7 @@ func (h *Human) instance(in instance) {
 // noticeText says what the change means for connections, where it means
 // something: "dead clients noticed after 120 s instead of never".
 func noticeText(in instance) string {
-	before, after := liveness.Values{}, liveness.Values{}
-	for _, d := range in.change.Settings {
-		before[d.Keyword], after[d.Keyword] = d.Before, d.After
-	}
+	before, after := in.change.Values()
 	release, err := schema.ParseRelease(in.host.Facts.OpenSSH)
 	if err != nil {
 		release = schema.Release{} // unknown is taken for a current one

@@ -27,7 +27,7 @@ type Reported struct {
 	Found             schema.Diagnostics
 	Started, Finished time.Time
 	// Pairs are the clients and servers that talk to each other, for html.
-	Pairs  []Explained
+	Pairs  []plan.Pairing
 	Redact *Redactor
 	// What prometheus tells besides. Succeeded says that the command did what it
 	// should, drift that was found included; Previous is the file that is

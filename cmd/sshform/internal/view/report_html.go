@@ -355,7 +355,7 @@ func (r Reported) pagePairs(m *pageModel) {
 			return
 		}
 		pair := pagePair{
-			Title: r.line(linksText(e.Links)), Sentence: r.line(e.After.Sentence()),
+			Title: r.line(e.Text()), Sentence: r.line(e.After.Sentence()),
 			Picture: template.URL("data:image/svg+xml;base64," + base64.StdEncoding.EncodeToString([]byte(r.Redact.Text(Clean(string(e.After.SVG())))))),
 		}
 		if e.Before.Pair != e.After.Pair {

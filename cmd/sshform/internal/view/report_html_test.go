@@ -38,8 +38,8 @@ func hostilePage() Reported {
 		Old: "#ClientAliveInterval 0 # </span><script src=//evil.example/x.js></script>\n", New: "ClientAliveInterval 30\n",
 	}}
 	r.Found = schema.Diagnostics{{Severity: schema.Warning, Summary: "Odd <b>thing</b>", Detail: "javascript:alert(4)"}}
-	r.Pairs = []Explained{{
-		Links:  []Link{{Client: `client.<i>x</i>`, Server: "server.web"}},
+	r.Pairs = []plan.Pairing{{
+		Clients: []string{`client.<i>x</i>`}, Servers: []string{"server.web"},
 		Before: liveness.Predict(liveness.Pair{Network: liveness.Network{Name: `</text><script>alert(5)</script>`, Limit: 350}}),
 		After:  liveness.Predict(liveness.Pair{Server: liveness.Server{Interval: 30, CountMax: 3}, Network: liveness.Network{Name: `</text><script>alert(5)</script>`, Limit: 350}}),
 	}}
