@@ -49,6 +49,7 @@ func samplePlan() *plan.Plan {
 					Keyword: "ClientAliveInterval", Before: "0", BeforeDefault: true, After: "30",
 					AfterSource: plan.Source{File: "/etc/ssh/sshd_config", Line: 1}, Reason: "line 1",
 				}},
+				Beside: []plan.Difference{{Keyword: "ClientAliveCountMax", Before: "7"}, {Keyword: "TCPKeepAlive", Before: "no", After: "no"}},
 				Notes:  []string{"note"},
 				Expect: []plan.Expectation{{Values: map[schema.Keyword]schema.Argument{"ClientAliveInterval": "30"}}, {Login: plan.Login{User: "u", LPort: 22}, Values: map[schema.Keyword]schema.Argument{"ChannelTimeout": "none"}}},
 			}},
