@@ -46,7 +46,7 @@ func runScripts(t *testing.T, dir string, prepare func(*testscript.Env)) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": exitStatus, "valid": keepsSchema,
-			"sshd": sshd, "dropbear": dropbear, "hang": hang,
+			"sshd": sshd, "another": another, "dropbear": dropbear, "hang": hang,
 		},
 	})
 }
