@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -91,6 +92,10 @@ func (p *program) globals(args []string) ([]string, error) {
 				return nil, problem("Directory cannot be entered",
 					"-chdir: "+sentence(err)+" Nothing was read. Give the directory that holds the *.sshform.hcl files.")
 			}
+			if filepath.IsAbs(value) {
+				p.chdir = ""
+			}
+			p.chdir = filepath.Join(p.chdir, value)
 		case name == "chdir":
 			return nil, problem("Option without a value",
 				"-chdir takes its directory behind an equals sign: sshform -chdir=fleet plan.")

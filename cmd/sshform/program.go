@@ -32,7 +32,8 @@ type program struct {
 	now    func() time.Time
 
 	flags    sharedFlags
-	detailed bool // -detailed-exitcode
+	chdir    string // the value of -chdir, several joined; empty without
+	detailed bool   // -detailed-exitcode
 	// caught is the signal that ended the run early, nil without one.
 	caught os.Signal
 	// signals are those that arrive; interruptible reads the first.

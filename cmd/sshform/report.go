@@ -77,6 +77,7 @@ func (p *program) finishReports(r *reporting, outcome error) error {
 	if told := problems(nil); errors.As(outcome, &told) {
 		r.told.Found = append(r.told.Found, told...)
 	}
+	r.told.Base = p.base()
 	r.told.Tool, r.told.Succeeded = thisTool(), outcome == nil || errors.Is(outcome, pending)
 	errs := []error{outcome}
 	if r.wants("html") && r.told.Plan != nil {
@@ -103,6 +104,24 @@ func (p *program) finishReports(r *reporting, outcome error) error {
 		errs = append(errs, writeReport(r.resultFile(), "json", r.told))
 	}
 	return errors.Join(errs...)
+}
+
+// base is the folder of the configuration as the pipeline names it: what -chdir
+// said, or where we are in the checkout of GitHub Actions.
+func (p *program) base() string {
+	if p.chdir != "" && !filepath.IsAbs(p.chdir) {
+		return p.chdir
+	}
+	here, err := os.Getwd()
+	workspace := p.env("GITHUB_WORKSPACE")
+	if err != nil || workspace == "" {
+		return ""
+	}
+	relative, err := filepath.Rel(workspace, here)
+	if err != nil || !filepath.IsLocal(relative) {
+		return ""
+	}
+	return relative
 }
 
 // wants reports whether a report in this format was asked for.

@@ -28,6 +28,7 @@ func TestRealSSHD(t *testing.T) {
 	testenv.Program(t, "ssh-keygen")
 	other := testenv.Program(t, "dropbear")
 	testenv.Program(t, "dropbearconvert")
+	testenv.Program(t, "git")
 	runScripts(t, "testdata/sshd", func(env *testscript.Env) {
 		env.Values[sshdKey{}] = &private{program: program, dropbear: other}
 	})

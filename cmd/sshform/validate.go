@@ -84,16 +84,17 @@ func checkValidateReports(wanted []string) error {
 // reportValidation writes reports; with -json nothing else may stand on the
 // standard output.
 func (p *program) reportValidation(wanted []string, found schema.Diagnostics, asJSON bool) error {
+	told := view.Reported{Found: found, Redact: p.redact, Tool: thisTool(), Base: p.base()}
 	for _, w := range wanted {
 		format, file, _ := strings.Cut(w, ":")
 		var err error
 		switch {
 		case format == "sarif":
 			err = writeFile(file, reportMode, func(f *os.File) error {
-				return view.DiagnosticsSARIF(f, found, thisTool(), p.redact)
+				return view.DiagnosticsSARIF(f, told)
 			})
 		case !asJSON:
-			err = view.GitHubAnnotations(p.stdout, view.Reported{Found: found, Redact: p.redact})
+			err = view.GitHubAnnotations(p.stdout, told)
 		}
 		if err != nil {
 			return problem("Report cannot be written", sentence(err))

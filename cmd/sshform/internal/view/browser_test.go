@@ -192,7 +192,7 @@ func fleetPage() Reported {
 	before := liveness.Pair{Network: liveness.Network{Name: "aws-nat", Limit: 350}}
 	after := before
 	after.Server = liveness.Server{Interval: 30, CountMax: 3}
-	r.Pairs = []Explained{{Links: []Link{{Client: "client.laptop", Server: "server.home"}}, Before: liveness.Predict(before), After: liveness.Predict(after)}}
+	r.Pairs = []plan.Pairing{{Clients: []string{"client.laptop"}, Servers: []string{"server.home"}, Before: liveness.Predict(before), After: liveness.Predict(after)}}
 	return r
 }
 

@@ -29,6 +29,9 @@ type Reported struct {
 	// Pairs are the clients and servers that talk to each other, for html.
 	Pairs  []plan.Pairing
 	Redact *Redactor
+	// Base is the folder of the configuration as the pipeline names it, for the
+	// files that annotations stand beside; empty is where the pipeline works.
+	Base string
 	// What prometheus tells besides. Succeeded says that the command did what it
 	// should, drift that was found included; Previous is the file that is
 	// replaced; PerHost asks for a series for each host.

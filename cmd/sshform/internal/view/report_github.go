@@ -3,6 +3,7 @@ package view
 import (
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 
 	"github.com/sshform/sshform/schema"
@@ -25,7 +26,7 @@ func GitHubAnnotations(w io.Writer, r Reported) error {
 				continue
 			}
 			written++
-			fmt.Fprintf(&b, "::%s file=%s,line=%d,endLine=%d,title=%s::%s\n", severity, property(r.text(g.Subject.Filename)),
+			fmt.Fprintf(&b, "::%s file=%s,line=%d,endLine=%d,title=%s::%s\n", severity, property(r.text(r.path(g.Subject.Filename))),
 				g.Subject.Start.Line, max(g.Subject.Start.Line, g.Subject.End.Line), property(r.text(g.Summary)), message(r.text(g.Detail)))
 		}
 		if left > 0 {
@@ -34,6 +35,14 @@ func GitHubAnnotations(w io.Writer, r Reported) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// path is a file of the configuration as the pipeline names it.
+func (r Reported) path(name string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.ToSlash(filepath.Join(r.Base, name))
 }
 
 // message escapes the text of a workflow command.

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/sshform/sshform/plan"
-	"github.com/sshform/sshform/schema"
 )
 
 // The parts of SARIF 2.1.0 that code scanning reads.
@@ -88,24 +87,23 @@ func SARIF(w io.Writer, found []Linted, tool plan.Tool) error {
 	return encode(w, sarifLog{sarifSchema, "2.1.0", []sarifRun{run}})
 }
 
-// DiagnosticsSARIF writes mistakes in configuration for code scanning. The
+// DiagnosticsSARIF writes what was found: mistakes in configuration for code scanning. The
 // rule of one is its summary, which holds no name of a user's.
-func DiagnosticsSARIF(w io.Writer, found schema.Diagnostics, tool plan.Tool, redact *Redactor) error {
+func DiagnosticsSARIF(w io.Writer, r Reported) error {
 	run := sarifRun{
-		Tool:    sarifTool{sarifDriver{Name: "sshform", Version: tool.Version, Rules: []sarifRule{}}},
+		Tool:    sarifTool{sarifDriver{Name: "sshform", Version: r.Tool.Version, Rules: []sarifRule{}}},
 		Results: []sarifResult{},
 	}
-	text := func(s string) string { return redact.Text(Clean(s)) }
-	for _, d := range found.Sorted() {
-		id := strings.ReplaceAll(strings.ToLower(text(d.Summary)), " ", "-")
+	for _, d := range r.Found.Sorted() {
+		id := strings.ReplaceAll(strings.ToLower(r.text(d.Summary)), " ", "-")
 		if !slices.ContainsFunc(run.Tool.Driver.Rules, func(r sarifRule) bool { return r.ID == id }) {
-			run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, sarifRule{id, sarifText{text(d.Summary)}})
+			run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, sarifRule{id, sarifText{r.text(d.Summary)}})
 		}
 		result := sarifResult{
-			RuleID: id, Level: string(d.Severity), Message: sarifText{text(d.Summary + ". " + d.Detail)}, Locations: []sarifLocation{},
+			RuleID: id, Level: string(d.Severity), Message: sarifText{r.text(d.Summary + ". " + d.Detail)}, Locations: []sarifLocation{},
 		}
 		if s := d.Subject; s != nil && s.Filename != "" {
-			at := sarifPhysical{Artifact: sarifArtifact{fileURI(text(s.Filename))}}
+			at := sarifPhysical{Artifact: sarifArtifact{fileURI(r.text(r.path(s.Filename)))}}
 			if s.Start.Line > 0 {
 				at.Region = &sarifRegion{s.Start.Line, s.Start.Column, s.End.Line, s.End.Column}
 			}
