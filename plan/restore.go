@@ -397,6 +397,7 @@ func (r *restoring) describe(c *Change, t schema.Target) {
 		expect.Values[d.Keyword] = d.After
 	}
 	c.Expect = []Expectation{expect}
+	c.Beside = r.beside(c.Settings, before, after)
 	c.Notes = append(c.Notes, r.notes...)
 	if r.o.Mute != "" {
 		c.Notes = append(c.Notes, "not checked against the host's own program: "+r.o.Mute)

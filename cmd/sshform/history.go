@@ -31,33 +31,52 @@ func (p *program) historyCommand() *cobra.Command {
 		return runs, cobra.ShellCompDirectiveNoFileComp
 	}
 	c.RunE = func(c *cobra.Command, args []string) error {
-		folder := p.historyHere(c.Context()).Path
-		runs := args
-		if len(args) == 0 {
-			var err error
-			if runs, err = apply.Histories(folder); err != nil {
-				return problem("History cannot be read", sentence(err))
-			}
+		if len(args) == 1 {
+			return p.showRuns(c.Context(), args, true, asJSON)
 		}
-		var histories []apply.History
-		for _, run := range runs {
-			h, err := apply.ReadHistory(folder, run)
-			if err != nil {
-				return problem("History cannot be read", sentence(err))
-			}
-			histories = append(histories, h)
+		runs, err := apply.Histories(p.historyHere(c.Context()).Path)
+		if err != nil {
+			return problem("History cannot be read", sentence(err))
 		}
-		switch human := view.NewHuman(p.paper()); {
-		case asJSON:
-			return view.HistoryJSON(p.stdout, histories)
-		case len(args) == 1:
-			human.Run(histories[0])
-		default:
-			human.Runs(histories)
-		}
-		return nil
+		return p.showRuns(c.Context(), runs, false, asJSON)
 	}
 	return c
+}
+
+// showRuns reads the journals of runs and shows them: one whole, or a line for
+// each.
+func (p *program) showRuns(ctx context.Context, runs []string, whole, asJSON bool) error {
+	folder := p.historyHere(ctx).Path
+	var histories []apply.History
+	for _, run := range runs {
+		h, err := apply.ReadHistory(folder, run)
+		if err != nil {
+			return problem("History cannot be read", sentence(err))
+		}
+		histories = append(histories, h)
+	}
+	switch human := view.NewHuman(p.paper()); {
+	case asJSON:
+		return view.HistoryJSON(p.stdout, histories)
+	case whole:
+		human.Run(histories[0])
+	default:
+		human.Runs(histories)
+	}
+	return nil
+}
+
+// showLastRun shows the run that this machine carried out last.
+func (p *program) showLastRun(ctx context.Context, asJSON bool) error {
+	runs, err := apply.Histories(p.historyHere(ctx).Path)
+	switch {
+	case err != nil:
+		return problem("History cannot be read", sentence(err))
+	case len(runs) == 0:
+		return problem("Nothing to show",
+			"No plan file is named, and no run was carried out from here. Name a file that sshform plan -out wrote.")
+	}
+	return p.showRuns(ctx, runs[len(runs)-1:], true, asJSON)
 }
 
 // historyHere is where runs are recorded: where the configuration of this

@@ -18,10 +18,11 @@ import (
 func (p *program) showCommand() *cobra.Command {
 	var asJSON, asLines bool
 	c := &cobra.Command{
-		Use:   "show [options] PLAN",
-		Short: "Show a saved plan",
+		Use:   "show [options] [PLAN]",
+		Short: "Show a saved plan, or the last run",
 		Long: "Shows a plan that sshform plan -out wrote, as text or as JSON. The JSON has Terraform's shape and " +
-			"names, so that policies and tools for Terraform's plans can read it.",
+			"names, so that policies and tools for Terraform's plans can read it. Without a file it shows what " +
+			"became of the hosts of the last run, as sshform history does.",
 		Args: atMost(1),
 	}
 	options(c, "Output", func(fs *pflag.FlagSet) {
@@ -29,15 +30,14 @@ func (p *program) showCommand() *cobra.Command {
 		fs.BoolVar(&asLines, "lines", false, "With -json: one change a line, for plans of large fleets.")
 		fs.BoolVar(&p.flags.full, "full", false, "Show the change of every host, not one for each group of equal ones.")
 	})
-	c.RunE = func(_ *cobra.Command, args []string) error {
-		if len(args) == 0 {
-			return problem("Plan file needed", "sshform show needs the name of a file that sshform plan -out wrote.")
-		}
+	c.RunE = func(c *cobra.Command, args []string) error {
 		switch {
-		case asJSON && asLines:
-			return p.showLines(args[0])
-		case asLines:
+		case asLines && !asJSON:
 			return problem("Option needs another", "-lines goes with -json.")
+		case len(args) == 0:
+			return p.showLastRun(c.Context(), asJSON)
+		case asLines:
+			return p.showLines(args[0])
 		}
 		built, err := readPlan(args[0])
 		if err != nil {
