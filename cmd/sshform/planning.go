@@ -191,7 +191,7 @@ func (p *program) buildPlan(ctx context.Context, o planning, d apply.Dialer) (*m
 	p.view().ReadingDone(p.now().Sub(began))
 	p.stampPlan(built, cfg)
 	m.plan = built
-	return m, found, nil
+	return m, append(found, recordDrift(built, cfg.History)...), nil
 }
 
 // untilCancelled ends the observations when nobody wants the plan any more.
