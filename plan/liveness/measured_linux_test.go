@@ -1,6 +1,7 @@
 package liveness_test
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"os"
@@ -33,10 +34,32 @@ const (
 )
 
 // roots are file systems with an sshd of another release, from
-// SSHFORM_TEST_SSHD_ROOTS, separated by colons. Each holds /usr/sbin/sshd and
-// its libraries, such as the image of a Debian suite. They are not written to.
-func roots() []string {
-	return filepath.SplitList(os.Getenv("SSHFORM_TEST_SSHD_ROOTS"))
+// SSHFORM_TEST_SSHD_ROOTS, separated by colons; or else what the tests of
+// apply, which come first, have put into the cache of their hosts. Each holds
+// /usr/sbin/sshd and its libraries. They are not written to.
+func roots(t *testing.T) []string {
+	if given := os.Getenv("SSHFORM_TEST_SSHD_ROOTS"); given != "" {
+		return filepath.SplitList(given)
+	}
+	cache := cmp.Or(os.Getenv("SSHFORM_LAB_CACHE"), "/var/cache/sshform-lab")
+	var found []string
+	for _, suite := range []string{"bullseye", "trixie", "sid"} {
+		programs, err := filepath.Glob(filepath.Join(cache, "images", suite+"-*", "usr/sbin/sshd"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, program := range programs {
+			found = append(found, strings.TrimSuffix(program, "/usr/sbin/sshd"))
+		}
+	}
+	return found
+}
+
+// Older and newer releases than this machine's are at hand once the lab has
+// built its images.
+func TestOtherReleasesAreMeasured(t *testing.T) {
+	testenv.Root(t)
+	testenv.Need(t, len(roots(t)) > 1, "no other releases of sshd: make test-lab builds images with them")
 }
 
 func TestPredictionsAgainstRealPrograms(t *testing.T) {
@@ -44,7 +67,7 @@ func TestPredictionsAgainstRealPrograms(t *testing.T) {
 	testenv.Program(t, "sshd")
 	l := newLab(t, "lv")
 	all := trials(t)
-	for _, root := range roots() {
+	for _, root := range roots(t) {
 		all = append(all, releaseTrials(root)...)
 	}
 	results := make([]result, len(all))
