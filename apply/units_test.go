@@ -217,3 +217,21 @@ func TestAnEditedJournalIsNoticed(t *testing.T) {
 		t.Error("a path: got no error, want one")
 	}
 }
+
+// TestAForgedFileOfTheServerIsNoticed: sshd itself says which files it reads.
+func TestAForgedFileOfTheServerIsNoticed(t *testing.T) {
+	const said = "debug2: load_server_config: filename /etc/ssh/sshd_config\ndebug2: load_server_config: filename /run/x/tree/etc/ssh/sshd_config.d/20-ours.conf\n"
+	for path, good := range map[string]bool{
+		"/etc/ssh/sshd_config":                true,
+		"/etc/ssh/sshd_config.d/20-ours.conf": true,
+		"/root/.profile":                      false,
+	} {
+		x := transaction{folder: "/run/x", files: []fileChange{{FileEdit: plan.FileEdit{Path: path, RealPath: path, Role: plan.MainFile, After: "aa"}}}}
+		if err := x.readsAll(said); (err == nil) != good {
+			t.Errorf("%s: got %v, want accepted: %t", path, err, good)
+		}
+		if err := x.readsAll("debug1: nothing of it\n"); err != nil {
+			t.Errorf("%s: got %v from a release that does not tell", path, err)
+		}
+	}
+}

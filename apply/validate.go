@@ -69,6 +69,9 @@ func (t *transaction) judgeServer(ctx context.Context) error {
 	if err := t.compareReadSet(after.messages); err != nil {
 		return err
 	}
+	if err := t.readsAll(after.messages); err != nil {
+		return err
+	}
 	return compare(t.listener.Path, before, after, logins, t.wanted, t.realNames())
 }
 
@@ -133,6 +136,24 @@ func (t *transaction) compareReadSet(messages string) error {
 		file = strings.TrimPrefix(file, t.treeRoot())
 		if !known[file] {
 			return staleBecause("sshd reads %s, which the plan does not know", file)
+		}
+	}
+	return nil
+}
+
+// readsAll refuses to change a file that sshd does not read: a forged plan can
+// name any file as one of the server's.
+func (t *transaction) readsAll(messages string) error {
+	read := map[string]bool{}
+	for _, file := range readSet(messages) {
+		read[strings.TrimPrefix(file, t.treeRoot())] = true
+	}
+	for _, c := range t.files {
+		if c.Role == plan.ClientFile || c.After == "" || len(read) == 0 {
+			continue
+		}
+		if !read[c.Path] && !read[c.RealPath] && !read[c.stage] {
+			return fmt.Errorf("%s is none of the files that this host's sshd reads", c.Path)
 		}
 	}
 	return nil

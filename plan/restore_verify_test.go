@@ -108,3 +108,28 @@ Line was changed since: /etc/ssh/sshd_config:6: "Match User x": the block has ot
 		t.Errorf("got\n%s\nwant\n%s", got, left)
 	}
 }
+
+// TestVerifyOfClientBlocks: ssh runs what stands behind Match exec.
+func TestVerifyOfClientBlocks(t *testing.T) {
+	for line, want := range map[string]bool{
+		"Host *.example.net !old\n":                    true,
+		"Match all\n":                                  true,
+		"Host \"a b\" [2001:db8::1]:22 # it's $(me)\n": true,
+		"Match exec \"id\"\n":                          false,
+		"Match host a EXEC=id\n":                       false,
+		"match\t!exec true\n":                          false,
+		"Match host `id`\n":                            false,
+		"Host a;id\n":                                  false,
+	} {
+		for _, mode := range []plan.Mode{plan.Normal, plan.Restore} {
+			p := samplePlan()
+			p.Mode = mode
+			p.Hosts[0].Files[0].Role = plan.ClientFile
+			p.Hosts[0].Changes[0].Address = schema.Address{Block: "client", Name: "home"}
+			p.Hosts[0].Files[0].Edits = []plan.Edit{{Op: plan.Insert, Line: 1, New: line, Address: "client.home"}}
+			if err := plan.Verify(p); (err == nil) != want {
+				t.Errorf("%q, mode %s: got error %v, want accepted %v", line, mode, err, want)
+			}
+		}
+	}
+}

@@ -135,8 +135,44 @@ func verifyEdit(e Edit, side schema.Side) error {
 			return err
 		}
 	}
-	if isHeader(e.Old) && (e.Op == Delete || !isHeader(e.New) && e.New != e.Old) {
-		return fmt.Errorf("a block's first line is never removed")
+	if isHeader(e.Old) && lineKey(e.New) != lineKey(e.Old) {
+		return fmt.Errorf("a block's first line is never removed or changed")
+	}
+	if e.New != "" && lineKey(e.New) != lineKey(e.Old) {
+		return verifyWritten(e.New, side)
+	}
+	return nil
+}
+
+// plainText are the characters besides letters and digits that the arguments of
+// managed keywords and the criteria of blocks need. No shell, and no other
+// language that a forged plan might aim at, makes anything of them.
+const plainText = " \t\"'=,.:*?!@/+-_%[]\\"
+
+// verifyWritten accepts a line that is put into a file: only plain text stands
+// before its comment, and it runs nothing. Match exec, which ssh runs, is never
+// written.
+func verifyWritten(line string, side schema.Side) error {
+	text := strings.TrimRight(line, "\r\n")
+	if strings.HasPrefix(strings.TrimLeft(text, " \t"), "#") {
+		return nil
+	}
+	for at, c := range text {
+		if c == '#' && at > 0 && strings.ContainsRune(" \t", rune(text[at-1])) {
+			text = text[:at]
+			break
+		}
+		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c >= 0x80
+		if !letter && !strings.ContainsRune(plainText, c) {
+			return fmt.Errorf("it holds %q, which sshform never writes", c)
+		}
+	}
+	if side == schema.Client && isHeader(text) {
+		for _, word := range strings.FieldsFunc(text, func(c rune) bool { return strings.ContainsRune(" \t\"'=!", c) })[1:] {
+			if strings.EqualFold(word, "exec") {
+				return fmt.Errorf("it is a block that runs a program")
+			}
+		}
 	}
 	return nil
 }
