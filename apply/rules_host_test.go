@@ -394,7 +394,7 @@ func TestClientFileBehindSudo(t *testing.T) {
 	must(t, os.Chown(home, nobody, nobody))
 	must(t, os.Chmod(home, 0o755))
 	file := filepath.Join(home, "new", "config")
-	match, line := "Match exec \"id -un | grep -qx nobody\"\n", "ServerAliveInterval 41\n"
+	match, line := "Match localuser nobody\n", "ServerAliveInterval 41\n"
 	made := clientPlan(t, file, "", match+line, "41")
 	edits := &made.Hosts[0].Files[0].Edits
 	*edits = append(*edits, (*edits)[0])
