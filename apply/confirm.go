@@ -122,7 +122,7 @@ func (t *transaction) explain(ctx context.Context, err error) error {
 func (t *transaction) confirmValues(ctx context.Context, shell Shell) error {
 	answers := map[plan.Login]plan.Answer{}
 	logins := t.wanted.logins(false)
-	if t.listener.Path == "" {
+	if t.listener.Path == "" || t.mute {
 		logins = nil
 	}
 	if t.machine.ssh != "" {

@@ -42,6 +42,10 @@ type listener struct {
 	doubt string
 }
 
+// reloads reports whether a daemon is to be told of a change; if not, none runs
+// or a person does that.
+func (l listener) reloads() bool { return l.Reload != plan.NoListener && l.Reload != plan.ReloadByHand }
+
 // lookAround asks a host what it is and which sshd listens there.
 func lookAround(ctx context.Context, shell Shell, scope string) (machine, error) {
 	step := Step{Name: "look around", Script: factsScript, Args: []string{scope}}

@@ -362,6 +362,13 @@ func (r *reader) answer(ctx context.Context, logins []plan.Login, answers map[pl
 		if err := q.ask(ctx, r.shell, logins, answers); err != nil {
 			return err
 		}
+		for _, login := range logins {
+			a := answers[login]
+			if q.mode == askServer && !r.listener.reloads() && a.Exit != 0 && strings.Contains(a.Stderr, noHostKeys) {
+				r.seen.Mute = "sshd can read no host key as this user"
+				delete(answers, login)
+			}
+		}
 	}
 	return nil
 }

@@ -79,6 +79,7 @@ type transaction struct {
 	// port is where the listener takes logins, once it has been judged.
 	port   Endpoint
 	copied bool // judged without a namespace
+	mute   bool // sshd takes files and does not say what they mean
 	// letsIn says that the sshd of this machine let us in before the change;
 	// noLogin is why it did not.
 	letsIn  bool
@@ -293,11 +294,8 @@ func (t *transaction) chooseListener() error {
 // byHand reports whether no daemon is told of the change: none runs, or a
 // person does that (reload = "none").
 func (t *transaction) byHand() bool {
-	switch t.plan.Facts.Listener.Reload {
-	case plan.NoListener, plan.ReloadByHand:
-		return true
-	}
-	return t.plan.Run.Reload == string(plan.ReloadByHand)
+	planned := listener{Listener: t.plan.Facts.Listener}
+	return !planned.reloads() || t.plan.Run.Reload == string(plan.ReloadByHand)
 }
 
 // judgeByHand makes the program judge the file of the plan where no listener

@@ -72,6 +72,10 @@ func (t *transaction) judgeServer(ctx context.Context) error {
 	if err := t.readsAll(after.messages); err != nil {
 		return err
 	}
+	if t.mute = t.byHand() && before.keyless(); t.mute {
+		t.note("sshd takes the files, but can read no host key here and does not say what they mean")
+		return compareComplaints(t.listener.Path, before, after, t.realNames())
+	}
 	return compare(t.listener.Path, before, after, logins, t.wanted, t.realNames())
 }
 

@@ -24,7 +24,7 @@ func Asks(targets []schema.Target, o *Observed) Asking {
 			}
 		}
 		// Whom to ask is known only when all files are.
-		if len(wants) == 0 && o.Mute == "" {
+		if len(wants) == 0 && (o.Mute == "" || s.side == schema.Client) {
 			asking.Logins = append(asking.Logins, s.unasked()...)
 		}
 	}

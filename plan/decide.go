@@ -303,7 +303,7 @@ func (s *scene) rank(keyword schema.Keyword) int {
 // doubts are what could not be checked against the host's own program.
 func (s *scene) doubts(login Login) []string {
 	var notes []string
-	if s.o.Mute != "" {
+	if s.o.Mute != "" && s.side == schema.Server {
 		notes = append(notes, "not checked against the host's own program: "+s.o.Mute)
 	}
 	noted := map[sshconf.Place]bool{}

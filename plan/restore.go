@@ -399,7 +399,7 @@ func (r *restoring) describe(c *Change, t schema.Target) {
 	c.Expect = []Expectation{expect}
 	c.Beside = r.beside(c.Settings, before, after)
 	c.Notes = append(c.Notes, r.notes...)
-	if r.o.Mute != "" {
+	if r.o.Mute != "" && r.side == schema.Server {
 		c.Notes = append(c.Notes, "not checked against the host's own program: "+r.o.Mute)
 	}
 }
