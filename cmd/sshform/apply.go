@@ -172,6 +172,7 @@ func (p *program) applyFile(c *cobra.Command, o *applying, file string) error {
 		return err
 	}
 	defer d.Close()
+	d.strict = p.env(allowedSigners) == ""
 	return p.carryOut(c.Context(), built, o, p.historyHere(c.Context()), d)
 }
 

@@ -18,6 +18,9 @@ import (
 type dialer struct {
 	remote *remote.Dialer
 	local  *local.Dialer
+	// strict accepts known host keys only, whatever a plan says: one from a
+	// file that nobody has signed for could name any host and any key.
+	strict bool
 }
 
 // Dial reaches the host that reach names.
@@ -25,6 +28,11 @@ func (d *dialer) Dial(ctx context.Context, reach apply.Reach) (apply.Host, error
 	kind := reach.Connection.Or(reach.Fallback).Type
 	if reach.Pinned != nil {
 		kind = reach.Pinned.Type
+	}
+	if d.strict && reach.Pinned != nil {
+		pinned := *reach.Pinned
+		pinned.HostKeyChecking = "yes"
+		reach.Pinned = &pinned
 	}
 	if kind == schema.Local {
 		return d.local.Dial(ctx, reach)
