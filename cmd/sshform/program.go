@@ -163,7 +163,7 @@ func (p *program) newView() view.View {
 }
 
 func (p *program) newEvents(w io.Writer) *view.JSON {
-	events := view.NewJSON(w, thisTool(), p.now, p.redact, p.sourceOf)
+	events := view.NewJSON(w, thisTool(), p.now, p.redact, p.sourceOf, p.trace())
 	events.Limit(view.Amount(p.flags.events))
 	return events
 }

@@ -77,7 +77,7 @@ func (p *program) finishReports(r *reporting, outcome error) error {
 	if told := problems(nil); errors.As(outcome, &told) {
 		r.told.Found = append(r.told.Found, told...)
 	}
-	r.told.Base = p.base()
+	r.told.Base, r.told.Trace = p.base(), p.trace()
 	r.told.Tool, r.told.Succeeded = thisTool(), outcome == nil || errors.Is(outcome, pending)
 	errs := []error{outcome}
 	if r.wants("html") && r.told.Plan != nil {

@@ -33,6 +33,7 @@ type JSON struct {
 	redact *Redactor
 	source func(string) []byte
 	amount Amount
+	trace  string
 	err    error
 }
 
@@ -67,9 +68,10 @@ func (j *JSON) tells(e apply.Event) bool {
 }
 
 // NewJSON returns a view that writes events to w and has written the first,
-// which says the versions.
-func NewJSON(w io.Writer, tool plan.Tool, now func() time.Time, redact *Redactor, source func(string) []byte) *JSON {
-	j := &JSON{w: w, now: now, redact: redact, source: source}
+// which says the versions. A trace that the run belongs to stands in each; it
+// may be empty.
+func NewJSON(w io.Writer, tool plan.Tool, now func() time.Time, redact *Redactor, source func(string) []byte, trace string) *JSON {
+	j := &JSON{w: w, now: now, redact: redact, source: source, trace: trace}
 	j.emit("info", "version", fmt.Sprintf("sshform %s", tool.Version), struct {
 		Sshform string `json:"sshform"`
 		UI      string `json:"ui"`
@@ -87,6 +89,7 @@ type eventHead struct {
 	Module    string `json:"@module"`
 	Timestamp string `json:"@timestamp"`
 	Type      string `json:"type"`
+	Trace     string `json:"trace_id,omitempty"`
 }
 
 // timeFormat is RFC 3339 in UTC with microseconds.
@@ -99,7 +102,7 @@ func (j *JSON) emit(level, kind, message string, payload any) {
 	if j.err != nil {
 		return
 	}
-	head, err := marshal(eventHead{level, j.text(message), "sshform.ui", stamp(j.now()), kind})
+	head, err := marshal(eventHead{level, j.text(message), "sshform.ui", stamp(j.now()), kind, j.trace})
 	if err != nil {
 		j.err = err
 		return
@@ -483,16 +486,19 @@ func (j *JSON) Outputs(outputs []Output) {
 	}
 	j.emit("info", "outputs", fmt.Sprintf("Outputs: %d", len(outputs)), struct {
 		Outputs orderedOutputs `json:"outputs"`
-	}{orderedOutputs(outputs)})
+	}{orderedOutputs{outputs, string(plan.Create)}})
 }
 
 // orderedOutputs is an object whose members keep their order.
-type orderedOutputs []Output
+type orderedOutputs struct {
+	outputs []Output
+	action  string // of each; without state it is always the same
+}
 
-// MarshalJSON writes name → {sensitive, type, value}.
-func (outputs orderedOutputs) MarshalJSON() ([]byte, error) {
+// MarshalJSON writes name → {sensitive, type, value, action}.
+func (all orderedOutputs) MarshalJSON() ([]byte, error) {
 	b := []byte{'{'}
-	for i, o := range outputs {
+	for i, o := range all.outputs {
 		if i > 0 {
 			b = append(b, ',')
 		}
@@ -504,7 +510,8 @@ func (outputs orderedOutputs) MarshalJSON() ([]byte, error) {
 			Sensitive bool            `json:"sensitive"`
 			Type      json.RawMessage `json:"type,omitempty"`
 			Value     json.RawMessage `json:"value,omitempty"`
-		}{Sensitive: o.Sensitive, Type: o.Type}
+			Action    string          `json:"action,omitempty"`
+		}{Sensitive: o.Sensitive, Type: o.Type, Action: all.action}
 		if !o.Sensitive {
 			value.Value = o.JSON
 		}

@@ -20,7 +20,7 @@ func stream(t *testing.T, show func(*JSON)) string {
 	t.Helper()
 	var b bytes.Buffer
 	now := func() time.Time { return time.Date(2026, 11, 22, 17, 4, 5, 6000, time.UTC) }
-	j := NewJSON(&b, plan.Tool{Version: "1.0.0"}, now, nil, source)
+	j := NewJSON(&b, plan.Tool{Version: "1.0.0"}, now, nil, source, "")
 	show(j)
 	if j.Err() != nil {
 		t.Fatal(j.Err())

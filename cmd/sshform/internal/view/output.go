@@ -33,5 +33,5 @@ func OutputsJSON(w io.Writer, outputs []Output) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
-	return e.Encode(orderedOutputs(outputs))
+	return e.Encode(orderedOutputs{outputs: outputs})
 }

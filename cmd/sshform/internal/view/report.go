@@ -29,6 +29,8 @@ type Reported struct {
 	// Pairs are the clients and servers that talk to each other, for html.
 	Pairs  []plan.Pairing
 	Redact *Redactor
+	// Trace is the trace that the run belongs to, in hex; may be empty.
+	Trace string
 	// Base is the folder of the configuration as the pipeline names it, for the
 	// files that annotations stand beside; empty is where the pipeline works.
 	Base string
@@ -106,6 +108,7 @@ type ResultDocument struct {
 	RunID         string         `json:"run_id,omitempty"`
 	PlanID        string         `json:"plan_id"`
 	Shard         *ResultShard   `json:"shard"`
+	Trace         string         `json:"trace_id,omitempty"`
 	Wave          string         `json:"wave,omitempty"`
 	StartedAt     string         `json:"started_at"`
 	FinishedAt    string         `json:"finished_at"`
@@ -135,7 +138,7 @@ type ResultHost struct {
 
 func (r Reported) json(w io.Writer) error {
 	document := ResultDocument{
-		FormatVersion: reportVersion, Operation: r.Operation, PlanID: r.PlanID, Wave: r.Wave,
+		FormatVersion: reportVersion, Operation: r.Operation, PlanID: r.PlanID, Trace: r.Trace, Wave: r.Wave,
 		StartedAt: stamp(r.Started), FinishedAt: stamp(r.Finished), Counts: map[string]int{}, Hosts: []ResultHost{},
 	}
 	for _, o := range apply.Outcomes() {
