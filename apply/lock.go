@@ -9,9 +9,10 @@ import (
 	"time"
 )
 
-// A HeldLock is a lock on a host.
+// A HeldLock is a lock on a host. Fields that its text does not tell are empty:
+// it may be cut short, or no text of ours at all.
 type HeldLock struct {
-	ID        string // the run that holds it
+	ID        string // the run that holds it, or UnknownRun
 	Who       string
 	Operation string
 	Version   string
@@ -21,12 +22,33 @@ type HeldLock struct {
 	Expired bool
 }
 
+// UnknownRun is the id of a lock whose text names no run.
+const UnknownRun = "unknown"
+
+// String says what is known: "run R of W, since T (expired)".
+func (l HeldLock) String() string {
+	var b strings.Builder
+	b.WriteString("an unnamed run")
+	if l.ID != UnknownRun {
+		b.Reset()
+		b.WriteString("run " + l.ID)
+	}
+	if l.Who != "" {
+		b.WriteString(" of " + l.Who)
+	}
+	if !l.Created.IsZero() {
+		b.WriteString(" since " + l.Created.UTC().Format(time.RFC3339))
+	}
+	if l.Expired {
+		b.WriteString(" (expired)")
+	}
+	return b.String()
+}
+
 // A LockedError says that another run holds a host.
 type LockedError struct{ Held HeldLock }
 
-func (e *LockedError) Error() string {
-	return fmt.Sprintf("locked by run %s of %s since %s", e.Held.ID, e.Held.Who, e.Held.Created.UTC().Format(time.RFC3339))
-}
+func (e *LockedError) Error() string { return "locked by " + e.Held.String() }
 
 func lockText(run string, opts RunOptions, created time.Time) string {
 	plain := strings.NewReplacer("\n", " ", "\r", " ", "\x00", " ")
@@ -34,18 +56,22 @@ func lockText(run string, opts RunOptions, created time.Time) string {
 		run, plain.Replace(opts.Who), plain.Replace(opts.Version), created.UTC().Format(time.RFC3339))
 }
 
-// readLock reads the lines of a lock, each behind prefix.
-func readLock(output []byte, prefix string) HeldLock {
-	var l HeldLock
+// readLock reads the lines of a lock, each behind prefix. It reports whether
+// there is one.
+func readLock(output []byte, prefix string) (l HeldLock, held bool) {
+	l.ID = UnknownRun
 	for line := range strings.Lines(string(output)) {
 		line, found := strings.CutPrefix(strings.TrimRight(line, "\n"), prefix)
 		if !found {
 			continue
 		}
+		held = true
 		key, value, _ := strings.Cut(line, " ")
 		switch key {
 		case "id":
-			l.ID = value
+			if plainRun(value) == nil {
+				l.ID = value
+			}
 		case "who":
 			l.Who = value
 		case "operation":
@@ -58,12 +84,12 @@ func readLock(output []byte, prefix string) HeldLock {
 			l.Expired = value == "yes"
 		}
 	}
-	return l
+	return l, held
 }
 
 // ForceUnlock removes the lock of a run that cannot end by itself. A run that
 // was interrupted is settled first: what it replaced is put back. It fails if
-// the lock is another run's.
+// the lock is another run's. UnknownRun removes a lock that names none.
 func ForceUnlock(ctx context.Context, host Host, id string) error {
 	if err := plainRun(id); err != nil {
 		return err

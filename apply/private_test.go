@@ -135,8 +135,9 @@ func until(t *testing.T, what string, holds func() bool) {
 type faulty struct {
 	state string
 	// step is the name of a step of the shell, "stage" or "redial"; how says
-	// what happens to it: "fail" (a bad status, the step is not run), "after"
-	// (it is run and its answer lost) or "die" (the shell is gone before it).
+	// what happens to it: "fail" (a bad status, the step is not run), "locked"
+	// (the same, with the status of a lock), "after" (it is run and its answer
+	// lost) or "die" (the shell is gone before it).
 	step, how string
 	times     atomic.Int32 // how often it strikes
 	before    func(step string)
@@ -217,6 +218,8 @@ func (s *faultyShell) Do(ctx context.Context, step apply.Step) (apply.Answer, er
 		switch s.d.how {
 		case "fail":
 			return apply.Answer{Status: 1, Stderr: []byte(errFault.Error())}, nil
+		case "locked": // by somebody who is gone when asked who that is
+			return apply.Answer{Status: 4}, nil
 		case "after":
 			s.Shell.Do(ctx, step)
 			s.dead = true

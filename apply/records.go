@@ -105,8 +105,8 @@ func listedRecords(fsys fs.FS, state string, output []byte) (Records, error) {
 			original[line.value] = true
 		}
 	}
-	if held := readLock(output, "lock "); held.ID != "" {
-		all.Lock = &held
+	if lock, held := readLock(output, "lock "); held {
+		all.Lock = &lock
 	}
 	ids := make([]string, 0, len(verdicts))
 	for id := range verdicts {

@@ -370,7 +370,7 @@ func (t *transaction) lock(ctx context.Context) error {
 		t.machine.stateFolder(), t.run, t.nonce, lock, strconv.Itoa(int(goodFor / time.Second)), text, transactScript,
 	}, t.digestPaths()...)}
 	deadline := time.Now().Add(t.opts.LockTimeout)
-	for {
+	for released := 0; ; {
 		answer, err := t.do(ctx, step)
 		if err != nil {
 			return err
@@ -380,7 +380,10 @@ func (t *transaction) lock(ctx context.Context) error {
 			t.wrote = true
 			return t.compareDigests(answer.Stdout)
 		case lockedStatus:
-			held := readLock(answer.Stdout, "locked ")
+			held, still := readLock(answer.Stdout, "locked ")
+			if released++; !still && released < lockTries {
+				continue // whoever held it released it while we asked who it is
+			}
 			if time.Now().Add(lockRetryEvery).After(deadline) {
 				return &verdictError{Locked, &LockedError{Held: held}}
 			}
@@ -393,8 +396,12 @@ func (t *transaction) lock(ctx context.Context) error {
 	}
 }
 
-// lockedStatus is begin.sh's exit status when somebody else holds the lock.
-const lockedStatus = 4
+const (
+	// lockedStatus is begin.sh's exit status when somebody else holds the lock.
+	lockedStatus = 4
+	// lockTries bounds how often a lock is tried again that was just released.
+	lockTries = 5
+)
 
 // wait waits, or returns early with the context's error.
 func wait(ctx context.Context, d time.Duration) error {

@@ -22,12 +22,14 @@ func (h *Human) Locks(records []HostRecords) {
 			continue
 		}
 		free = false
-		expired := ""
-		if l.Expired {
-			expired = " (expired)"
+		with := ""
+		if l.Version != "" {
+			with = ", with sshform " + l.Version
 		}
-		h.print("%s: locked by run %s of %s, %s with sshform %s, since %s%s\n", h.line(r.Host), h.line(l.ID), h.line(l.Who),
-			h.line(l.Operation), h.line(l.Version), l.Created.UTC().Format(time.RFC3339), expired)
+		h.print("%s: locked by %s%s\n", h.line(r.Host), h.line(l.String()), h.line(with))
+		if l.ID == apply.UnknownRun {
+			h.print("  its text is damaged; sshform force-unlock %s removes it\n", apply.UnknownRun)
+		}
 	}
 	if free && len(records) > 0 {
 		h.print("No host is locked.\n")
@@ -46,6 +48,10 @@ func (h *Human) Records(records []HostRecords) {
 			if run.Original {
 				original = ", keeps an original"
 			}
+			if run.Created.IsZero() {
+				h.print("  %s  left no record of who ran it  %s\n", h.line(run.Run), h.line(run.Verdict))
+				continue
+			}
 			h.print("  %s  %s  %s  %s%s\n", h.line(run.Run), run.Created.UTC().Format(time.RFC3339), h.line(run.Who), h.line(run.Verdict), original)
 			for _, f := range run.Files {
 				h.print("    %s\n", h.line(f.RealPath))
@@ -61,15 +67,15 @@ func RecordsJSON(w io.Writer, records []HostRecords) error {
 		Operation string
 		Who       string
 		Version   string
-		Created   string
-		Expired   bool `json:"expired"`
+		Created   string `json:",omitempty"`
+		Expired   bool   `json:"expired"`
 	}
 	type runJSON struct {
 		Run      string   `json:"run"`
 		PlanID   string   `json:"plan_id"`
 		Who      string   `json:"who"`
 		Version  string   `json:"version"`
-		Created  string   `json:"created_at"`
+		Created  string   `json:"created_at,omitempty"`
 		Verdict  string   `json:"verdict"`
 		Original bool     `json:"original"`
 		Files    []string `json:"files"`
@@ -86,11 +92,11 @@ func RecordsJSON(w io.Writer, records []HostRecords) error {
 	for _, r := range records {
 		host := hostJSON{Host: r.Host, Runs: []runJSON{}}
 		if l := r.Records.Lock; l != nil {
-			host.Lock = &lockJSON{Clean(l.ID), Clean(l.Operation), Clean(l.Who), Clean(l.Version), stamp(l.Created), l.Expired}
+			host.Lock = &lockJSON{Clean(l.ID), Clean(l.Operation), Clean(l.Who), Clean(l.Version), known(l.Created), l.Expired}
 		}
 		for _, run := range r.Records.Runs {
 			line := runJSON{
-				Clean(run.Run), Clean(run.PlanID), Clean(run.Who), Clean(run.Version), stamp(run.Created),
+				Clean(run.Run), Clean(run.PlanID), Clean(run.Who), Clean(run.Version), known(run.Created),
 				Clean(run.Verdict), run.Original, []string{},
 			}
 			for _, f := range run.Files {
@@ -101,4 +107,12 @@ func RecordsJSON(w io.Writer, records []HostRecords) error {
 		document.Hosts = append(document.Hosts, host)
 	}
 	return encode(w, document)
+}
+
+// known is a time, or empty where none is known.
+func known(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return stamp(t)
 }
