@@ -80,6 +80,9 @@ const (
 	RefreshStarted   EventKind = "refresh_start"
 	RefreshCompleted EventKind = "refresh_complete"
 	RefreshErrored   EventKind = "refresh_errored"
+	// DialTriedAgain tells that a host was busy, by Err, and is dialled once
+	// more.
+	DialTriedAgain EventKind = "dial_again"
 )
 
 // An Event is something that happened during Observe or Run. Which fields are
@@ -95,7 +98,7 @@ type Event struct {
 	Step      StepName
 	Elapsed   time.Duration // since the host was started
 	Outcome   Outcome       // ApplyCompleted, ApplyErrored
-	Err       error         // ApplyErrored, RefreshErrored
+	Err       error         // ApplyErrored, RefreshErrored, DialTriedAgain
 
 	Wave     *WaveReport // wave events
 	Stopped  *Stopped    // RolloutStopped

@@ -49,6 +49,25 @@ func TestRule06ALockTellsWhatItKnows(t *testing.T) {
 	}
 }
 
+// Another controller carries out the same plan between our first look and our
+// lock: that is no stale plan.
+func TestRule06ThePlanWasCarriedOutMeanwhile(t *testing.T) {
+	p := startPrivate(t)
+	made := p.plan(p.dialer(), "41")
+	var other apply.HostReport
+	d := p.dialer()
+	d.before = func(step string) {
+		if step == "lock" {
+			other = p.run(p.dialer(), made, nil)
+		}
+	}
+	report := p.run(d, made, nil)
+	if other.Outcome != apply.Changed || report.Outcome != apply.AlreadyDone {
+		t.Errorf("got %s, %v for the other and %s, %v; want changed, already_done", other.Outcome, other.Err, report.Outcome, report.Err)
+	}
+	p.clean()
+}
+
 // Whoever held the lock released it before it could be read: it is free.
 func TestRule06ALockReleasedMeanwhileIsTaken(t *testing.T) {
 	p := startPrivate(t)

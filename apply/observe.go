@@ -52,7 +52,7 @@ func Observe(ctx context.Context, cfg *schema.Config, opts ObserveOptions) iter.
 	return func(yield func(*plan.Observed) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		events := serialised(opts.Events)
+		opts.Events = serialised(opts.Events)
 		done := make(chan *plan.Observed)
 		go func() {
 			defer close(done)
@@ -60,7 +60,7 @@ func Observe(ctx context.Context, cfg *schema.Config, opts ObserveOptions) iter.
 			group.SetLimit(cmp.Or(opts.Parallelism, DefaultParallelism))
 			for _, targets := range byHost(cfg.Targets) {
 				group.Go(func() error {
-					done <- observeHost(ctx, targets, opts, events)
+					done <- observeHost(ctx, targets, opts)
 					return nil
 				})
 			}
@@ -104,20 +104,20 @@ func serialised(f func(Event)) func(Event) {
 	}
 }
 
-func observeHost(ctx context.Context, targets []schema.Target, opts ObserveOptions, events func(Event)) *plan.Observed {
+func observeHost(ctx context.Context, targets []schema.Target, opts ObserveOptions) *plan.Observed {
 	began := time.Now()
 	event := Event{Kind: RefreshStarted, Time: began, Host: targets[0].Host.Name}
 	for _, t := range targets {
 		event.Addresses = append(event.Addresses, t.Address)
 	}
-	events(event)
+	opts.Events(event)
 	o, step, err := read(ctx, targets, opts)
 	event.Kind, event.Time, event.Elapsed = RefreshCompleted, time.Now(), time.Since(began)
 	if err != nil {
 		event.Kind, event.Step, event.Err = RefreshErrored, step, err
 		o = &plan.Observed{Host: event.Host, Step: string(step), Err: err.Error()}
 	}
-	events(event)
+	opts.Events(event)
 	return o
 }
 
@@ -140,7 +140,7 @@ func read(ctx context.Context, targets []schema.Target, opts ObserveOptions) (*p
 	if err != nil {
 		return nil, StepConnect, err
 	}
-	host, err := opts.Dialer.Dial(ctx, reach)
+	host, err := DialTwice(ctx, opts.Dialer, reach, opts.Events)
 	if err != nil {
 		return nil, StepConnect, err
 	}

@@ -228,7 +228,7 @@ func (r *rollout) soak(ctx context.Context, w plan.Wave, jobs []job, state *Wave
 		return
 	}
 	r.each(w, jobs, func(j job) {
-		t := transaction{plan: j.host, opts: r.opts, tell: func(Event) {}}
+		t := transaction{plan: j.host, opts: r.opts, tell: r.opts.Events}
 		if err := t.lookAgain(ctx); err != nil {
 			report := r.report.Hosts[j.index]
 			report.Outcome, report.Step = Failed, StepConfirm
@@ -307,7 +307,7 @@ func reversed(h plan.HostPlan) plan.HostPlan {
 // lookAgain reaches a host and compares what is in force with what is wanted.
 func (t *transaction) lookAgain(ctx context.Context) error {
 	pinned := t.plan.Connection
-	host, err := t.opts.Dialer.Dial(ctx, Reach{Host: t.plan.Host, Pinned: &pinned})
+	host, err := DialTwice(ctx, t.opts.Dialer, Reach{Host: t.plan.Host, Pinned: &pinned}, t.tell)
 	if err != nil {
 		return err
 	}

@@ -95,6 +95,18 @@ func TestFreshness(t *testing.T) {
 	}
 }
 
+func TestRunIDsSortByTime(t *testing.T) {
+	at := time.Date(2026, 11, 22, 1, 2, 3, 0, time.UTC)
+	last := ""
+	for range 2000 {
+		id := NewRunID(at)
+		if id <= last || plainRun(id) != nil {
+			t.Fatalf("got %q after %q, want it to sort behind", id, last)
+		}
+		last, at = id, at.Add(1009*time.Microsecond)
+	}
+}
+
 func TestRule17Order(t *testing.T) {
 	files := []fileChange{
 		{FileEdit: plan.FileEdit{Path: "main", Role: plan.MainFile, Before: "x", After: "y"}},

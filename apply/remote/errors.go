@@ -138,6 +138,9 @@ type RefusedError struct {
 	Said   string // before the connection ended; may be empty
 }
 
+// TryAgain reports whether another try may get in: it makes a ban longer.
+func (e *RefusedError) TryAgain() bool { return !e.Banned }
+
 func (e *RefusedError) Error() string {
 	switch {
 	case e.Banned:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -52,11 +53,17 @@ func reaches(cfg *schema.Config, chosen []string) ([]apply.Reach, error) {
 // in their order. A host that cannot be reached is an error of its own.
 func visit[T any](ctx context.Context, t *tour, do func(context.Context, apply.Host) (T, error)) []visited[T] {
 	results := make([]visited[T], len(t.hosts))
+	var mu sync.Mutex
+	tell := func(e apply.Event) {
+		mu.Lock()
+		defer mu.Unlock()
+		t.events(e)
+	}
 	var group errgroup.Group
 	group.SetLimit(t.parallelism)
 	for i, reach := range t.hosts {
 		group.Go(func() error {
-			got, err := visitOne(ctx, t.dialer, reach, do)
+			got, err := visitOne(ctx, t.dialer, reach, tell, do)
 			results[i] = visited[T]{reach, got, err}
 			return nil
 		})
@@ -65,13 +72,18 @@ func visit[T any](ctx context.Context, t *tour, do func(context.Context, apply.H
 	return results
 }
 
-func visitOne[T any](ctx context.Context, d apply.Dialer, reach apply.Reach, do func(context.Context, apply.Host) (T, error)) (got T, err error) {
-	host, err := d.Dial(ctx, reach)
+func visitOne[T any](ctx context.Context, d apply.Dialer, reach apply.Reach, tell func(apply.Event), do func(context.Context, apply.Host) (T, error)) (got T, err error) {
+	host, err := apply.DialTwice(ctx, d, reach, tell)
 	if err != nil {
 		return got, err
 	}
-	defer host.Close()
-	return do(ctx, host)
+	if got, err = do(ctx, host); err == nil {
+		if k, keeps := d.(*keeper); keeps {
+			return got, k.keep(reach.Host, host)
+		}
+	}
+	host.Close()
+	return got, err
 }
 
 // unvisited tells which hosts could not be visited.

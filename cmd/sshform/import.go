@@ -103,9 +103,6 @@ func (p *program) importHosts(ctx context.Context, o *importing, args []string) 
 		return err
 	}
 	defer d.Close()
-	if err := p.learnPaths(ctx, o, d, targets); err != nil {
-		return err
-	}
 	hosts, found := p.readHosts(ctx, o, d, targets)
 	if ctx.Err() != nil {
 		return problem("Interrupted", "The hosts were being read. Nothing was written.")
@@ -205,51 +202,39 @@ func reachOf(arg string) (schema.Connection, error) {
 	return schema.Connection{Address: host, Port: number, User: user}, nil
 }
 
-// learnPaths finds out which file the running sshd of each host reads.
-func (p *program) learnPaths(ctx context.Context, o *importing, d apply.Dialer, targets []schema.Target) error {
-	paths := map[string]string{}
-	nothing := func([]schema.Target, *plan.Observed) plan.Asking { return plan.Asking{} }
-	looked := apply.Observe(ctx, &schema.Config{Targets: targets}, apply.ObserveOptions{Dialer: d, Asks: nothing, Parallelism: o.parallelism})
-	var found schema.Diagnostics
-	for seen := range looked {
-		if seen.Err != "" {
-			_, wrong := plan.ImportSettings(schema.Target{}, seen)
-			found = append(found, wrong...)
-		}
-		paths[seen.Host] = seen.Listener.ConfigFile
-	}
-	if ctx.Err() != nil {
-		return problem("Interrupted", "The hosts were being read. Nothing was written.")
-	}
-	p.diagnose(found.Sorted())
-	if found.HasErrors() {
-		return failed
-	}
-	for i := range targets {
-		if file := paths[targets[i].Host.Name]; file != plan.ServerConfig {
-			targets[i].File.Path = file
-		}
-	}
-	return nil
-}
-
-// readHosts reads what is in force.
+// readHosts reads what is in force, over one connection to each host.
 func (p *program) readHosts(ctx context.Context, o *importing, d apply.Dialer, targets []schema.Target) ([]importedHost, schema.Diagnostics) {
 	byName := map[string]schema.Target{}
 	for _, t := range targets {
 		byName[t.Host.Name] = t
 	}
+	asks := func(ts []schema.Target, seen *plan.Observed) plan.Asking {
+		if seen.User == "" {
+			return plan.Asking{} // which file sshd reads is not known yet
+		}
+		return plan.Asks([]schema.Target{inItsFile(ts[0], seen)}, seen)
+	}
 	var hosts []importedHost
 	var found schema.Diagnostics
-	observed := apply.Observe(ctx, &schema.Config{Targets: targets}, apply.ObserveOptions{Dialer: d, Asks: plan.Asks, Parallelism: o.parallelism})
+	observed := apply.Observe(ctx, &schema.Config{Targets: targets}, apply.ObserveOptions{
+		Dialer: d, Asks: asks, Parallelism: o.parallelism, Events: p.view().Event,
+	})
 	for seen := range observed {
-		t := byName[seen.Host]
+		t := inItsFile(byName[seen.Host], seen)
 		imported, wrong := plan.ImportSettings(t, seen)
 		found = append(found, wrong...)
 		hosts = append(hosts, importedHost{t, imported})
 	}
 	slices.SortFunc(hosts, func(a, b importedHost) int { return strings.Compare(a.target.Host.Name, b.target.Host.Name) })
 	return hosts, found.Sorted()
+}
+
+// inItsFile is a target with the file that the running sshd of its host reads.
+func inItsFile(t schema.Target, seen *plan.Observed) schema.Target {
+	if file := seen.Listener.ConfigFile; file != plan.ServerConfig {
+		t.File.Path = file
+	}
+	return t
 }
 
 // A folded is hosts with the same values in the same file.

@@ -31,12 +31,14 @@ func (v *visiting) options(c *cobra.Command) {
 // A tour is the hosts that a command goes to, and the way to them.
 type tour struct {
 	hosts       []apply.Reach
-	dialer      *dialer
+	dialer      apply.Dialer
 	parallelism int
+	events      func(apply.Event)
+	close       func() error
 }
 
 // tour prepares a visit of the chosen hosts of the configuration, or of all.
-// The caller closes the dialer.
+// The caller closes it.
 func (p *program) tour(ctx context.Context, v visiting, chosen []string) (*tour, error) {
 	configuration, err := p.load(ctx, v.loading)
 	if err != nil {
@@ -50,7 +52,7 @@ func (p *program) tour(ctx context.Context, v visiting, chosen []string) (*tour,
 	if err != nil {
 		return nil, err
 	}
-	return &tour{hosts, d, max(1, v.parallelism)}, nil
+	return &tour{hosts, d, max(1, v.parallelism), p.view().Event, d.Close}, nil
 }
 
 // records reads what the hosts keep about runs and tells which could not be
@@ -80,7 +82,7 @@ func (p *program) showRecords(ctx context.Context, v visiting, chosen []string, 
 	if err != nil {
 		return err
 	}
-	defer t.dialer.Close()
+	defer t.close()
 	records, err := p.records(ctx, t)
 	if v.json {
 		return errors.Join(view.RecordsJSON(p.stdout, records), err)
@@ -157,7 +159,7 @@ func (p *program) forceUnlock(ctx context.Context, v visiting, id string, force 
 	if err != nil {
 		return err
 	}
-	defer t.dialer.Close()
+	defer t.close()
 	records, unread := p.records(ctx, t)
 	held := map[string]bool{}
 	for _, r := range records {

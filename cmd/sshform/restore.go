@@ -212,7 +212,10 @@ func (p *program) makeRestore(ctx context.Context, o *restoring, d *dialer) (*ma
 	m := &made{configuration: configuration, reading: readingOf(cfg)}
 	p.view().Reading(m.reading)
 	began := p.now()
-	records := visit(ctx, &tour{hosts, d, o.parallelism}, apply.ReadRecords)
+	// The connections over which the records were read serve to read the files.
+	kept := newKeeper(d, o.parallelism)
+	defer kept.Close()
+	records := visit(ctx, &tour{hosts, kept, o.parallelism, p.view().Event, kept.Close}, apply.ReadRecords)
 	done, err := o.chosen(records, keptRuns(cfg))
 	if ctx.Err() != nil {
 		return nil, problem("Interrupted", "The hosts were being read. Nothing was changed.")
@@ -223,7 +226,7 @@ func (p *program) makeRestore(ctx context.Context, o *restoring, d *dialer) (*ma
 	back := *cfg
 	back.Targets = plan.RestoreTargets(cfg.Targets, done)
 	observed := apply.Observe(ctx, &back, apply.ObserveOptions{
-		Dialer: d, Parallelism: o.parallelism, Events: p.view().Event,
+		Dialer: kept, Parallelism: o.parallelism, Events: p.view().Event,
 		Asks: func(targets []schema.Target, seen *plan.Observed) plan.Asking {
 			return plan.RestoreAsks(targets, done[seen.Host], seen)
 		},

@@ -40,11 +40,22 @@ func (h *Human) Event(e apply.Event) {
 		if e.Progress != nil && e.Progress.Done < e.Progress.Total {
 			h.print("Still modifying... [%s elapsed] %s\n", seconds(e.Elapsed), progressText(*e.Progress))
 		}
+	case apply.DialTriedAgain:
+		h.print("%s: %s\n", h.line(e.Host), h.line(triedAgainText(e)))
 	case apply.ApplyStarted, apply.ApplyCompleted, apply.ApplyErrored:
 		if !h.paper.Concise {
 			h.hostEvent(e)
 		}
 	}
+}
+
+// triedAgainText says why a host is dialled once more.
+func triedAgainText(e apply.Event) string {
+	reason := "it was busy"
+	if e.Err != nil {
+		reason = e.Err.Error()
+	}
+	return "Trying once more, since " + strings.TrimPrefix(reason, e.Host+": ")
 }
 
 func (h *Human) hostEvent(e apply.Event) {

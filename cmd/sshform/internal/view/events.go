@@ -300,6 +300,8 @@ func (j *JSON) Event(e apply.Event) {
 		if e.Progress != nil {
 			j.progressEvent(*e.Progress)
 		}
+	case apply.DialTriedAgain:
+		j.emit("warn", "log", e.Host+": "+triedAgainText(e), nil)
 	default:
 		if j.tells(e) {
 			j.hostEvent(e)
