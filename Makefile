@@ -7,7 +7,7 @@ TESTTIMEOUT ?= 20m
 # What the tests drive: the real programs, nothing instead of them.
 PACKAGES = openssh-server openssh-client openssh-sftp-server sudo iproute2 acl \
 	python3-paramiko python3-asyncssh dropbear-bin putty-tools mmdebstrap shellcheck \
-	busybox fish ksh tcsh zsh chromium git
+	busybox fish ksh tcsh zsh chromium git systemd pre-commit mandoc rpm
 
 .PHONY: build demo test test-race test-lab bench fuzz install-packages clean
 

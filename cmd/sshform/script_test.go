@@ -48,6 +48,7 @@ func runScripts(t *testing.T, dir string, prepare func(*testscript.Env)) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": exitStatus, "valid": keepsSchema,
 			"sshd": sshd, "another": another, "dropbear": dropbear, "hang": hang,
+			"recipe": recipe,
 		},
 	})
 }
