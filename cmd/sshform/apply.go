@@ -46,7 +46,10 @@ func (p *program) applyCommand() *cobra.Command {
 			"On each host the whole configuration is judged by the host's own sshd before anything is replaced, " +
 			"the change is proved by a new connection, and the old files are put back if it cannot be. Applying " +
 			"the same plan again is safe: hosts that are done answer so.\n\n" +
-			"Commands that reload = \"NAME\" asks for are those of the policy file that SSHFORM_POLICY names on this machine.",
+			"Commands that reload = \"NAME\" asks for are those of the policy file that SSHFORM_POLICY names on this machine.\n\n" +
+			"Where SSHFORM_ALLOWED_SIGNERS names a file of allowed signers (ssh-keygen(1)), only a plan file is carried " +
+			"out that SSHFORM_MIN_SIGNATURES of them, by default one, have signed with:\n" +
+			"    ssh-keygen -Y sign -n sshform-plan@v1 -f KEY PLAN",
 		Args: atMost(1),
 	}
 	options(c, "Approval", func(fs *pflag.FlagSet) {
