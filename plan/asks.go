@@ -63,8 +63,8 @@ func (s *scene) wants() []sshconf.Want {
 // missing.
 func (s *scene) unasked() []Login {
 	var logins []Login
-	for _, login := range s.judges() {
-		if _, answered := s.o.Answers[login]; !answered && login.Group == "" {
+	for _, login := range s.asked() {
+		if _, answered := s.o.Answers[login]; !answered {
 			logins = append(logins, login)
 		}
 	}

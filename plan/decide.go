@@ -316,16 +316,43 @@ func (s *scene) doubts(login Login) []string {
 	for _, u := range s.before(login).Undecided {
 		note(u.Place, u.Text)
 	}
-	for _, b := range s.before(login).Blocks {
-		if catchAll(b) {
-			continue
+	for _, b := range s.before(s.everybody()).Blocks {
+		if why := s.unaskable(b); why != "" {
+			note(b.Place, why)
 		}
-		switch l, err := s.blockWitness(b); {
-		case err != nil:
-			note(b.Place, err.Error())
-		case l.Group != "":
-			note(b.Place, "nobody can be asked about who is in a group")
+	}
+	return append(notes, s.tooMany()...)
+}
+
+// unaskable says why nobody can be asked about a block.
+func (s *scene) unaskable(b *sshconf.Block) string {
+	why, known := s.mute[b]
+	if known || catchAll(b) {
+		return why
+	}
+	if login, err := s.blockWitness(b); err != nil {
+		why = err.Error()
+	} else if login.Group != "" {
+		why = "nobody can be asked about who is in a group"
+	}
+	s.mute[b] = why
+	return why
+}
+
+// tooMany notes how many blocks were left out because of the limits.
+func (s *scene) tooMany() []string {
+	var notes []string
+	asked := 0
+	for login := range s.inBlocks {
+		if login.Group == "" {
+			asked++
 		}
+	}
+	if beyond := asked + s.unjudged - mostAsked; beyond > 0 && s.o.Mute == "" {
+		notes = append(notes, fmt.Sprintf("not asked: %d more blocks: the host's own program is asked about %d of them, those first that set what is declared", beyond, mostAsked))
+	}
+	if s.unjudged > 0 {
+		notes = append(notes, fmt.Sprintf("not proved: %d more blocks: the change was proved for everybody and for %d of them", s.unjudged, mostJudged))
 	}
 	return notes
 }

@@ -563,6 +563,17 @@ func (c *diffCase) allowed(login plan.Login, name string) ([]schema.Argument, er
 	if err != nil {
 		return nil, err
 	}
+	if real := c.asked[login].Values["hostname"]; len(real) == 1 && c.readsAgain() {
+		login.Host = real[0]
+		again, err := c.scopes(login)
+		if err != nil {
+			return nil, err
+		}
+		in = slices.Clone(in)
+		for i := range in {
+			in[i] = in[i] || again[i]
+		}
+	}
 	var allowed []schema.Argument
 	for i, t := range c.targets {
 		if !in[i] {
@@ -580,6 +591,17 @@ func (c *diffCase) allowed(login plan.Login, name string) ([]schema.Argument, er
 		}
 	}
 	return allowed, nil
+}
+
+// readsAgain reports whether ssh may read the files once more, with HostName in
+// the place of the host: then Host lines also match the name that it gives.
+func (c *diffCase) readsAgain() bool {
+	for _, text := range c.before {
+		if strings.Contains(strings.ToLower(text), "final") {
+			return true
+		}
+	}
+	return false
 }
 
 // marks are keywords of which each target's scope sets one in a probe.

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"path"
 	"slices"
@@ -32,11 +33,20 @@ type Finding struct {
 // A linter looks for findings in one configuration.
 type linter struct {
 	*scene
-	// results are for everybody first, then for a login of each block that one
-	// can be made for.
-	results []*sshconf.Result
+	// everyone is what holds for everybody, with all lines of all files.
+	everyone *sshconf.Result
+	// counts are the lines that count for somebody; shadows are findings about
+	// lines that do not, if it turns out that they count for nobody.
+	counts  map[sshconf.Place]bool
+	shadows []Finding
 	found   []Finding
-	seen    map[string]bool
+	seen    map[findingKey]bool
+}
+
+// A findingKey is a rule and a line: each is told once.
+type findingKey struct {
+	id string
+	at Source
 }
 
 // LintAsks names the files and folders still wanted for Lint. It does not look
@@ -57,26 +67,70 @@ func everybody(q Query) Query { return Query{Side: q.Side, File: q.File} }
 
 // Lint judges a configuration for everybody and for each of its blocks. The
 // findings are sorted by file and line. The observation must be whole:
-// LintAsks wants nothing.
-func Lint(q Query, o *Observed) []Finding {
+// LintAsks wants nothing. A ctx that ends ends it early, with its error.
+func Lint(ctx context.Context, q Query, o *Observed) ([]Finding, error) {
 	s := q.scene(o)
-	l := &linter{scene: s, seen: map[string]bool{}, results: []*sshconf.Result{everybody(q).resolve(s)}}
-	for _, login := range s.witnesses() {
-		l.results = append(l.results, s.now(login))
+	l := &linter{
+		scene: s, everyone: everybody(q).resolve(s), counts: map[sshconf.Place]bool{}, seen: map[findingKey]bool{},
 	}
 	l.lines()
-	l.refused()
-	l.doubts()
-	if l.everyone().Valid() {
+	l.refused(l.everyone)
+	l.removed()
+	if err := l.each(ctx); err != nil {
+		return nil, err
+	}
+	l.ports()
+	if l.everyone.Valid() {
 		l.shadowed()
-		l.values()
+		l.withoutEffect()
 		l.times()
 		l.folders()
 	}
 	slices.SortStableFunc(l.found, func(a, b Finding) int {
 		return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), a.rank()-b.rank())
 	})
-	return l.found
+	return l.found, nil
+}
+
+// each judges everybody, and then a login of each block that one can be made
+// for, one at a time: there may be very many.
+func (l *linter) each(ctx context.Context) error {
+	l.judge(l.everyone, true)
+	if !l.everyone.Valid() {
+		return nil // the others would say the same
+	}
+	done := map[Login]bool{l.everybody(): true}
+	refused := false
+	judge := func(login Login) {
+		done[login] = true
+		r := l.resolve(l.tree, login, true)
+		if !refused {
+			l.refused(r)
+		}
+		refused = refused || !r.Valid()
+		l.judge(r, false)
+	}
+	for _, b := range l.everyone.Blocks {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if catchAll(b) {
+			continue
+		}
+		if login, err := l.blockWitness(b); err == nil && !done[login] {
+			judge(login)
+		}
+	}
+	return nil
+}
+
+// judge looks at what holds for some login.
+func (l *linter) judge(r *sshconf.Result, everybody bool) {
+	l.undecided(r)
+	if l.everyone.Valid() {
+		l.shadowsOf(r)
+		l.values(r, everybody)
+	}
 }
 
 // rank orders the findings of one line, the worst first.
@@ -84,12 +138,9 @@ func (f Finding) rank() int {
 	return slices.Index([]schema.Severity{schema.Error, schema.Warning, liveness.Note}, f.Severity)
 }
 
-func (l *linter) everyone() *sshconf.Result { return l.results[0] }
-
 // add notes a finding, each rule once for a line.
 func (l *linter) add(f Finding) {
-	key := fmt.Sprintf("%s %s:%d", f.ID, f.File, f.Line)
-	if !l.seen[key] {
+	if key := (findingKey{f.ID, f.Source}); !l.seen[key] {
 		l.seen[key] = true
 		l.found = append(l.found, f)
 	}
@@ -98,41 +149,29 @@ func (l *linter) add(f Finding) {
 // program is the name of the program that reads the configuration.
 func (l *linter) program() string { return l.dialect().Side.String() }
 
-// directives yields every line that sets a keyword, as each result sees it.
-func (l *linter) directives(yield func(*sshconf.Result, sshconf.Directive) bool) {
-	for _, r := range l.results {
-		for _, d := range r.Directives {
-			if d.File != sshconf.CommandLine && !yield(r, d) {
-				return
-			}
+// refused predicts what the program says when it stops.
+func (l *linter) refused(r *sshconf.Result) {
+	for i, p := range r.Errors {
+		if p.Line == 0 && i > 0 && r.Errors[i-1].File == p.File {
+			continue // the program's count of what was just told
+		}
+		f := Finding{
+			ID: "refused", Severity: schema.Error, Source: sourceAt(p.Place), Summary: "OpenSSH refuses the file",
+			Detail: fmt.Sprintf("%s of OpenSSH %s stops here: %s. %s", l.program(), l.o.Release, p.Text, l.afterRefusal()),
+		}
+		if strings.HasSuffix(p.Text, "not allowed within a Match block") {
+			f.ID, f.Summary = "global-keyword-in-match", "Keyword not allowed in a Match block"
+			f.Detail = fmt.Sprintf("%s: sshd of OpenSSH %s stops here. A Match block ends only at the next Match or at the end of its file; blank lines and indentation mean nothing. Move the line above the first Match.", p.Text, l.o.Release)
+		}
+		if !l.seen[findingKey{"byte-order-mark", f.Source}] {
+			l.add(f)
 		}
 	}
 }
 
-// refused predicts what the program says when it stops.
-func (l *linter) refused() {
-	for _, r := range l.results {
-		for i, p := range r.Errors {
-			if p.Line == 0 && i > 0 && r.Errors[i-1].File == p.File {
-				continue // the program's count of what was just told
-			}
-			f := Finding{
-				ID: "refused", Severity: schema.Error, Source: sourceAt(p.Place), Summary: "OpenSSH refuses the file",
-				Detail: fmt.Sprintf("%s of OpenSSH %s stops here: %s. %s", l.program(), l.o.Release, p.Text, l.afterRefusal()),
-			}
-			if strings.HasSuffix(p.Text, "not allowed within a Match block") {
-				f.ID, f.Summary = "global-keyword-in-match", "Keyword not allowed in a Match block"
-				f.Detail = fmt.Sprintf("%s: sshd of OpenSSH %s stops here. A Match block ends only at the next Match or at the end of its file; blank lines and indentation mean nothing. Move the line above the first Match.", p.Text, l.o.Release)
-			}
-			if !l.seen[fmt.Sprintf("byte-order-mark %s:%d", f.File, f.Line)] {
-				l.add(f)
-			}
-		}
-		if !r.Valid() {
-			break // the others say the same
-		}
-	}
-	for _, p := range l.everyone().Notices {
+// removed names lines that OpenSSH reads and skips.
+func (l *linter) removed() {
+	for _, p := range l.everyone.Notices {
 		l.add(Finding{
 			ID: "removed-keyword", Severity: schema.Warning, Source: sourceAt(p.Place), Summary: "Line without effect",
 			Detail: p.Text + ". Remove the line.",
@@ -147,17 +186,19 @@ func (l *linter) afterRefusal() string {
 	return "A daemon that is told to reload such a file is gone, and nobody can log in any more. Mend the line before the next reload."
 }
 
-// doubts names what cannot be known from the files.
-func (l *linter) doubts() {
-	for _, r := range l.results {
-		for _, p := range r.Undecided {
-			l.add(Finding{
-				ID: "undecided", Severity: liveness.Note, Source: sourceAt(p.Place), Summary: "Cannot be decided from the files",
-				Detail: p.Text + ". What depends on this line was not judged. Ask the program itself about it: sshd -T -C, or ssh -G.",
-			})
-		}
+// undecided names what cannot be known from the files.
+func (l *linter) undecided(r *sshconf.Result) {
+	for _, p := range r.Undecided {
+		l.add(Finding{
+			ID: "undecided", Severity: liveness.Note, Source: sourceAt(p.Place), Summary: "Cannot be decided from the files",
+			Detail: p.Text + ". What depends on this line was not judged. Ask the program itself about it: sshd -T -C, or ssh -G.",
+		})
 	}
-	for _, b := range l.everyone().Blocks {
+}
+
+// ports names the blocks because of which sshd -T alone fails.
+func (l *linter) ports() {
+	for _, b := range l.everyone.Blocks {
 		if slices.ContainsFunc(b.Criteria, func(c sshconf.Criterion) bool { return c.Name == "localport" }) {
 			l.add(Finding{
 				ID: "match-local-port", Severity: liveness.Note, Keyword: "Match", Source: sourceAt(b.Place), Summary: "sshd -T needs a port",
@@ -179,11 +220,11 @@ func (s *scene) dropInFolders() []string {
 // folders finds drop-ins that nothing reads.
 func (l *linter) folders() {
 	read := map[string]bool{}
-	for _, in := range l.everyone().Includes {
+	for _, in := range l.everyone.Includes {
 		read[path.Clean(in.Path)] = true
 	}
 	folders := l.dropInFolders()
-	for _, folder := range l.everyone().Folders {
+	for _, folder := range l.everyone.Folders {
 		if strings.HasSuffix(folder, ".d") {
 			folders = append(folders, folder)
 		}
@@ -215,7 +256,7 @@ func unreadBecause(patterns []string) string {
 // includePatterns are the Include lines of all files that are read.
 func (l *linter) includePatterns() []string {
 	var patterns []string
-	for _, name := range l.everyone().Files {
+	for _, name := range l.everyone.Files {
 		for _, line := range l.scene.file(name).Lines() {
 			if line.Is("Include") {
 				patterns = append(patterns, fmt.Sprintf("Include %s at %s:%d", line.Value(), name, line.Number))

@@ -12,7 +12,7 @@ import (
 
 // lines judges the text of every file that is read, line by line.
 func (l *linter) lines() {
-	for _, name := range l.everyone().Files {
+	for _, name := range l.everyone.Files {
 		file := l.tree.File(name)
 		if file == nil {
 			continue
@@ -22,7 +22,7 @@ func (l *linter) lines() {
 			l.nul(name, line)
 			l.dropped(name, line)
 		}
-		for _, b := range l.everyone().BlocksIn(name) {
+		for _, b := range l.everyone.BlocksIn(name) {
 			if !catchAll(b) {
 				l.swallowed(file, b)
 				l.includes(file, b)

@@ -8,32 +8,37 @@ import (
 	"github.com/sshform/sshform/schema"
 )
 
-// shadowed finds lines that never count, for no login. A line in a block is
-// judged by one login of the block, so that another line must be known to win
-// for all of them: it stands in a block that covers this one.
+// shadowed tells of lines that never count, for no login.
 func (l *linter) shadowed() {
-	counts := map[sshconf.Place]bool{}
-	for _, d := range l.directives {
-		if d.Counts {
-			counts[d.Place] = true
+	for _, f := range l.shadows {
+		if !l.counts[sshconf.Place{File: f.File, Line: f.Line}] {
+			l.add(f)
 		}
 	}
-	for _, r := range l.results {
-		at := map[sshconf.Place]sshconf.Directive{}
-		for _, d := range r.Directives {
-			at[d.Place] = d
+}
+
+// shadowsOf notes the lines that count for a login, and those that another
+// has the place of. A line in a block is judged by one login of the block, so
+// that the other line must be known to win for all of them: it stands in a
+// block that covers this one.
+func (l *linter) shadowsOf(r *sshconf.Result) {
+	at := make(map[sshconf.Place]int, len(r.Directives))
+	for i, d := range r.Directives {
+		at[d.Place] = i
+		if d.Counts {
+			l.counts[d.Place] = true
 		}
-		for _, d := range r.Directives {
-			if counts[d.Place] || d.File == sshconf.CommandLine {
-				continue
-			}
-			switch d.Why {
-			case sshconf.NoValue:
-				l.leavesOpen(d)
-			case sshconf.Later, sshconf.Earlier, sshconf.Overruled:
-				if winner, found := at[d.By]; found && covers(winner.Block, d.Block) {
-					l.add(l.shadowing(d, winner))
-				}
+	}
+	for _, d := range r.Directives {
+		if l.counts[d.Place] || d.File == sshconf.CommandLine {
+			continue
+		}
+		switch d.Why {
+		case sshconf.NoValue:
+			l.leavesOpen(d)
+		case sshconf.Later, sshconf.Earlier, sshconf.Overruled:
+			if i, found := at[d.By]; found && covers(r.Directives[i].Block, d.Block) {
+				l.shadows = append(l.shadows, l.shadowing(d, r.Directives[i]))
 			}
 		}
 	}
@@ -79,7 +84,7 @@ func (l *linter) leavesOpen(d sshconf.Directive) {
 	if !managed {
 		return
 	}
-	l.add(Finding{
+	l.shadows = append(l.shadows, Finding{
 		ID: "none-leaves-open", Severity: schema.Warning, Keyword: definition.Keyword, Source: sourceAt(d.Place), Summary: "None is not off",
 		Detail: fmt.Sprintf("%s none means \"not set\": a later line, also of the system's file, still gives it a value. Only 0 switches it off for good. Write 0, or remove the line.", d.Keyword),
 	})

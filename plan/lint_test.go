@@ -45,7 +45,11 @@ func look(t *testing.T, files map[string]string, release string, asks func(plan.
 func lint(t *testing.T, side schema.Side, release string, files map[string]string) []plan.Finding {
 	t.Helper()
 	q := plan.Query{Side: side}
-	return plan.Lint(q, look(t, files, release, plan.LintAsks, q))
+	found, err := plan.Lint(t.Context(), q, look(t, files, release, plan.LintAsks, q))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
 }
 
 func listed(findings []plan.Finding) string {

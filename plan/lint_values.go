@@ -9,24 +9,20 @@ import (
 	"github.com/sshform/sshform/schema"
 )
 
-// values finds settings that do not do what people believe, for everybody and
-// for the logins of each block.
-func (l *linter) values() {
-	for i, r := range l.results {
-		values := l.valuesOf(r)
-		for _, w := range liveness.Warnings(l.side, l.o.Release, values, l.inMatch(r, values)) {
-			at, set := firstLine(r, w.Keyword)
-			if !set && i > 0 {
-				continue // it is about everybody, and was told
-			}
-			if !set {
-				at = sshconf.Place{File: l.main}
-			}
-			l.add(Finding{ID: w.Code, Severity: w.Severity, Keyword: w.Keyword, Source: sourceAt(at), Summary: w.Summary, Detail: w.Detail})
+// values finds settings that do not do what people believe.
+func (l *linter) values(r *sshconf.Result, everybody bool) {
+	values := l.valuesOf(r)
+	for _, w := range liveness.Warnings(l.side, l.o.Release, values, l.inMatch(r, values)) {
+		at, set := firstLine(r, w.Keyword)
+		if !set && !everybody {
+			continue // it is about everybody, and was told
 		}
-		l.tcpKeepAlive(r, values)
+		if !set {
+			at = sshconf.Place{File: l.main}
+		}
+		l.add(Finding{ID: w.Code, Severity: w.Severity, Keyword: w.Keyword, Source: sourceAt(at), Summary: w.Summary, Detail: w.Detail})
 	}
-	l.withoutEffect()
+	l.tcpKeepAlive(r, values)
 }
 
 // valuesOf are the settings that some line makes, as far as they are certain.
@@ -90,7 +86,7 @@ func (l *linter) withoutEffect() {
 	if l.side == schema.Client || l.o.Release.AtLeast(10, 5) {
 		return
 	}
-	for _, d := range l.directives {
+	for _, d := range l.everyone.Directives {
 		if d.Keyword == "RekeyLimit" && d.Block != nil && !catchAll(d.Block) {
 			l.add(Finding{
 				ID: "no-effect-in-match", Severity: schema.Error, Keyword: "RekeyLimit", Source: sourceAt(d.Place), Summary: "RekeyLimit has no effect in a Match block",
@@ -102,7 +98,7 @@ func (l *linter) withoutEffect() {
 
 // times finds times that releases read differently (misc.c, convtime).
 func (l *linter) times() {
-	for _, d := range l.directives {
+	for _, d := range l.everyone.Directives {
 		definition, managed := schema.Define(l.side, d.Keyword)
 		file := l.tree.File(d.File)
 		if !managed || file == nil || d.Line > file.Len() {

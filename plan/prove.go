@@ -63,35 +63,9 @@ func (s *scene) sameBut(before, after *sshconf.Result, keywords ...schema.Keywor
 	if before == after {
 		return true
 	}
-	left, right := s.keywords(before), s.keywords(after)
-	managed := func(e sshconf.Effective) bool {
-		return slices.ContainsFunc(keywords, func(k schema.Keyword) bool { return strings.EqualFold(e.Keyword, string(k)) })
-	}
-	for {
-		for len(left) > 0 && managed(left[0]) {
-			left = left[1:]
-		}
-		for len(right) > 0 && managed(right[0]) {
-			right = right[1:]
-		}
-		if len(left) == 0 || len(right) == 0 {
-			return len(left) == len(right)
-		}
-		if left[0].Keyword != right[0].Keyword || !slices.Equal(left[0].Values, right[0].Values) {
-			return false
-		}
-		left, right = left[1:], right[1:]
-	}
-}
-
-// keywords are the sorted keywords of a result, each result's sorted once.
-func (s *scene) keywords(r *sshconf.Result) []sshconf.Effective {
-	all, known := s.sorted[r]
-	if !known {
-		all = r.Keywords()
-		s.sorted[r] = all
-	}
-	return all
+	return before.Same(after, func(keyword string) bool {
+		return slices.ContainsFunc(keywords, func(k schema.Keyword) bool { return strings.EqualFold(keyword, string(k)) })
+	})
 }
 
 // mustHold judges what the edits make of the files, read back as apply will

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/sshform/sshform/plan/internal/sshconf"
 	"github.com/sshform/sshform/schema"
 )
 
@@ -442,24 +441,9 @@ func (r *restoring) hold(changes []Change) {
 			r.refuse(r.main, 0, "Old lines do not fit any more", fmt.Sprintf("With the old lines back the configuration would be broken: %s. Restore by hand.", why))
 			return
 		}
-		if !equalBeside(was, is, moved) {
+		if !r.sameBut(was, is, moved...) {
 			r.refuse(r.main, 0, "Old lines do not fit any more", fmt.Sprintf("With the old lines back other keywords would change%s, since the files were edited in between. Restore by hand.", login.forWhom()))
 			return
 		}
 	}
-}
-
-// equalBeside reports whether two results differ in nothing but some keywords.
-func equalBeside(a, b *sshconf.Result, keywords []schema.Keyword) bool {
-	values := func(r *sshconf.Result) map[string][]string {
-		all := map[string][]string{}
-		for _, e := range r.Keywords() {
-			all[e.Keyword] = e.Values
-		}
-		for _, k := range keywords {
-			delete(all, string(k))
-		}
-		return all
-	}
-	return maps.EqualFunc(values(a), values(b), slices.Equal)
 }

@@ -27,6 +27,13 @@ type scene struct {
 	everyone  Login
 	standIns  []Login
 	witnessed map[schema.Scope]standIn
+	// inBlocks are the judges that stand for nothing but a block of the tree:
+	// for them it is enough to know what is in force.
+	inBlocks map[Login]bool
+	// mute remembers why nobody can be asked about a block.
+	mute map[*sshconf.Block]string
+	// unjudged is how many blocks have no judge, because there are so many.
+	unjudged int
 
 	drafts map[string]*draft
 	roles  map[string]Role
@@ -34,7 +41,6 @@ type scene struct {
 	// resolved remembers what the untouched tree says for each login, current
 	// what the edited one says.
 	resolved, current map[Login]*sshconf.Result
-	sorted            map[*sshconf.Result][]sshconf.Effective
 }
 
 // A standIn is the witness of a scope, or why there is none.
@@ -47,10 +53,9 @@ func newScene(g group, o *Observed) *scene {
 	base := treeOf(o, g.side)
 	return &scene{
 		group: g, o: o, base: base, tree: base, drafts: map[string]*draft{},
-		definitions: schema.Definitions(g.side), witnessed: map[schema.Scope]standIn{},
+		definitions: schema.Definitions(g.side), mute: map[*sshconf.Block]string{}, witnessed: map[schema.Scope]standIn{},
 		roles: map[string]Role{}, gone: map[string]bool{},
 		resolved: map[Login]*sshconf.Result{}, current: map[Login]*sshconf.Result{},
-		sorted: map[*sshconf.Result][]sshconf.Effective{},
 	}
 }
 
@@ -137,10 +142,18 @@ func (l Login) Asked() bool {
 
 // ask resolves a tree for a login.
 func (s *scene) ask(tree *sshconf.Tree, login Login) *sshconf.Result {
+	return s.resolve(tree, login, s.inBlocks[login])
+}
+
+func (s *scene) resolve(tree *sshconf.Tree, login Login, brief bool) *sshconf.Result {
 	if s.side == schema.Server {
-		return sshconf.ResolveServer(tree, s.serverQuery(login))
+		q := s.serverQuery(login)
+		q.Brief = brief
+		return sshconf.ResolveServer(tree, q)
 	}
-	return sshconf.ResolveClient(tree, s.clientQuery(login))
+	q := s.clientQuery(login)
+	q.Brief = brief
+	return sshconf.ResolveClient(tree, q)
 }
 
 // before resolves the untouched tree, each login once.
@@ -277,24 +290,29 @@ func newMode(role Role) uint32 {
 
 // dependencies lists every file and folder that the decision rests on.
 func (s *scene) dependencies() []Dependency {
-	var all []Dependency
-	for _, login := range slices.SortedFunc(maps.Keys(s.resolved), compareLogins) {
-		r := s.resolved[login]
+	files, folders := map[string]bool{}, map[string]bool{}
+	for _, r := range s.resolved {
 		for _, name := range r.Files {
-			f := s.o.Files[name]
-			d := Dependency{Path: name}
-			if f.State == Regular {
-				d.Before = Sum(f.Bytes)
-			}
-			all = append(all, d)
+			files[name] = true
 		}
 		for _, name := range r.Folders {
-			d := Dependency{Path: name, Folder: true}
-			if f := s.o.Folders[name]; !f.Missing {
-				d.Before = SumNames(f.Names)
-			}
-			all = append(all, d)
+			folders[name] = true
 		}
+	}
+	var all []Dependency
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		d := Dependency{Path: name}
+		if f := s.o.Files[name]; f.State == Regular {
+			d.Before = Sum(f.Bytes)
+		}
+		all = append(all, d)
+	}
+	for _, name := range slices.Sorted(maps.Keys(folders)) {
+		d := Dependency{Path: name, Folder: true}
+		if f := s.o.Folders[name]; !f.Missing {
+			d.Before = SumNames(f.Names)
+		}
+		all = append(all, d)
 	}
 	return all
 }

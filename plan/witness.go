@@ -80,34 +80,95 @@ func (s *scene) login(l sshconf.Login) Login {
 	}
 }
 
+// Limits for files with very many blocks. Beyond them a plan says how many
+// were left out, and lint still judges them all.
+const (
+	// mostJudged is for how many blocks a login is resolved to prove an edit.
+	mostJudged = 2000
+	// mostAsked is about how many of them the host's own program is asked,
+	// which takes it some milliseconds each, every time.
+	mostAsked = 100
+)
+
 // judges are the logins that everything is judged for: everybody, one for
-// each block of the untouched tree that one can be made for, and one for each
-// target's scope.
+// each block of the untouched tree that one can be made for, those first that
+// set what is declared, and one for each target's scope.
 func (s *scene) judges() []Login {
 	if s.standIns != nil {
 		return s.standIns
 	}
 	everybody := s.everybody()
-	logins := []Login{everybody}
-	add := func(login Login, err error) {
-		if err == nil && !slices.Contains(logins, login) {
-			logins = append(logins, login)
-		}
-	}
-	for _, b := range s.before(everybody).Blocks {
-		if !catchAll(b) {
-			add(s.blockWitness(b))
-		}
-	}
+	logins, known := []Login{everybody}, map[Login]bool{everybody: true}
+	var ofTargets []Login
 	for _, t := range s.targets {
-		add(s.witness(t.Scope))
+		if login, err := s.witness(t.Scope); err == nil && !known[login] {
+			known[login] = true
+			ofTargets = append(ofTargets, login)
+		}
 	}
-	s.standIns = logins
-	return logins
+	s.inBlocks = map[Login]bool{}
+	for _, b := range s.concerned(s.before(everybody)) {
+		login, err := s.blockWitness(b)
+		if err != nil || known[login] || s.inBlocks[login] {
+			continue
+		}
+		if len(s.inBlocks) == mostJudged {
+			s.unjudged++
+			continue
+		}
+		s.inBlocks[login] = true
+		logins = append(logins, login)
+	}
+	s.standIns = append(logins, ofTargets...)
+	return s.standIns
 }
 
-// witnesses are the judges but for everybody.
-func (s *scene) witnesses() []Login { return s.judges()[1:] }
+// concerned are the blocks that are not for everybody, those first that set a
+// keyword that is declared.
+func (s *scene) concerned(r *sshconf.Result) []*sshconf.Block {
+	sets := map[*sshconf.Block]bool{}
+	for _, d := range r.Directives {
+		for b := d.Block; b != nil && s.declares(d.Keyword); b = b.Within {
+			sets[b] = true
+		}
+	}
+	var first, others []*sshconf.Block
+	for _, b := range r.Blocks {
+		switch {
+		case catchAll(b):
+		case sets[b]:
+			first = append(first, b)
+		default:
+			others = append(others, b)
+		}
+	}
+	return append(first, others...)
+}
+
+func (s *scene) declares(keyword string) bool {
+	is := func(setting schema.Setting) bool { return strings.EqualFold(string(setting.Keyword), keyword) }
+	return slices.ContainsFunc(s.targets, func(t schema.Target) bool {
+		return slices.ContainsFunc(t.Settings, is) || slices.ContainsFunc(t.Unset, is)
+	})
+}
+
+// asked are the judges about whom the host's own program is asked.
+func (s *scene) asked() []Login {
+	var logins []Login
+	blocks := 0
+	for _, login := range s.judges() {
+		if login.Group != "" {
+			continue // nobody can be asked about who is in a group
+		}
+		if s.inBlocks[login] {
+			if blocks++; blocks > mostAsked {
+				continue
+			}
+		}
+		logins = append(logins, login)
+	}
+	return logins
+}
 
 // witness returns a login that stands for a scope. The error says why there
 // is none.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -106,6 +107,7 @@ func (p *program) inspected(c *cobra.Command, l *looking, q plan.Query, args []s
 // predicted are the errors that the program would end with.
 func (s *sight) predicted(i *plan.Inspected, o *plan.Observed) schema.Diagnostics {
 	var found schema.Diagnostics
+	text := lineTexts{o: o}
 	for _, e := range i.Errors {
 		d := schema.Diagnostic{
 			Severity: schema.Error, Summary: "OpenSSH refuses the file",
@@ -114,7 +116,7 @@ func (s *sight) predicted(i *plan.Inspected, o *plan.Observed) schema.Diagnostic
 		if s.host != "" {
 			d.Where = &schema.Place{Host: s.host, File: e.File, Line: e.Line}
 		}
-		if line, known := lineOf(o.Files[e.File].Bytes, e.Line); known {
+		if line, known := text.line(e.Source); known {
 			d.Detail += "\n\n    " + line
 		}
 		found = append(found, d)
@@ -130,18 +132,30 @@ func (s *sight) place(at plan.Source) string {
 	return fmt.Sprintf("%s:%d", s.shown(at.File), at.Line)
 }
 
-// lineOf returns a line of a text, from 1.
-func lineOf(text []byte, number int) (string, bool) {
-	n := 0
-	for line := range strings.Lines(string(text)) {
-		if n++; n == number {
-			line = strings.TrimSpace(line)
-			const most = 200
-			if len(line) > most {
-				line = line[:most] + "…"
-			}
-			return line, line != ""
+// lineTexts finds lines of files that were read, each cut into lines once.
+type lineTexts struct {
+	o     *plan.Observed
+	lines map[string][]string
+}
+
+// line returns a line, shortened for people; found is false where there is
+// none, or nothing on it.
+func (t *lineTexts) line(at plan.Source) (line string, found bool) {
+	lines, cut := t.lines[at.File]
+	if !cut {
+		lines = slices.Collect(strings.Lines(string(t.o.Files[at.File].Bytes)))
+		if t.lines == nil {
+			t.lines = map[string][]string{}
 		}
+		t.lines[at.File] = lines
 	}
-	return "", false
+	if at.Line < 1 || at.Line > len(lines) {
+		return "", false
+	}
+	line = strings.TrimSpace(lines[at.Line-1])
+	const most = 200
+	if len(line) > most {
+		line = line[:most] + "…"
+	}
+	return line, line != ""
 }

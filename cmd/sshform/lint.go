@@ -135,8 +135,13 @@ func (p *program) lint(ctx context.Context, l *looking, args []string) ([]view.L
 		if err != nil {
 			return nil, err
 		}
-		for _, f := range plan.Lint(s.query, o) {
-			line, _ := lineOf(o.Files[f.File].Bytes, f.Line)
+		all, err := plan.Lint(ctx, s.query, o)
+		if err != nil {
+			return nil, err
+		}
+		text := lineTexts{o: o}
+		for _, f := range all {
+			line, _ := text.line(f.Source)
 			f.Detail = s.readable(f.Detail)
 			file := s.real(f.File)
 			found = append(found, view.Linted{Finding: f, Host: s.host, Type: s.program(), File: file, Text: line})

@@ -71,6 +71,24 @@ func BenchmarkResolve(b *testing.B) {
 	})
 }
 
+// BenchmarkBrief is one more login, when the files have been read.
+func BenchmarkBrief(b *testing.B) {
+	sizes(b, func(b *testing.B, data []byte) {
+		tree := NewTree()
+		tree.Add("/etc/ssh/sshd_config", data)
+		tree.AddFolder("/etc/ssh/sshd_config.d", nil)
+		q := ServerQuery{Release: recorded, Main: "/etc/ssh/sshd_config", Login: PlainLogin(), Brief: true}
+		q.Login.User = "user4"
+		ResolveServer(tree, q)
+		b.ReportAllocs()
+		for b.Loop() {
+			if r := ResolveServer(tree, q); !r.Valid() || len(r.Wants) > 0 {
+				b.Fatal(r.Errors, r.Wants)
+			}
+		}
+	})
+}
+
 func BenchmarkEdit(b *testing.B) {
 	sizes(b, func(b *testing.B, data []byte) {
 		f := Parse(data)

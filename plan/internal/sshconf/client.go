@@ -37,6 +37,8 @@ type ClientQuery struct {
 	// ConfigDir is where relative Include paths of the system file start;
 	// empty is /etc/ssh.
 	ConfigDir string
+	// Brief is as in a ServerQuery.
+	Brief bool
 }
 
 // A clientRun reads ssh_config as readconf.c does.
@@ -71,6 +73,7 @@ func ResolveClient(t *Tree, q ClientQuery) *Result {
 		q.HomeVariable = q.Home
 	}
 	c := &clientRun{run: newRun(t, Client, dialectOf(Client, q.Release)), q: q, host: q.Host}
+	c.brief = q.Brief
 	c.resolve()
 	return c.finish()
 }
@@ -169,9 +172,8 @@ func (c *clientRun) file(n Node, f *clientFile) {
 	if n.File == nil {
 		return
 	}
-	lines := c.lines(n.File)
-	for i := range lines {
-		c.line(&lines[i], f)
+	for l := range c.lines(n, f.frame, c.name) {
+		c.line(l, f)
 		if c.stop {
 			return
 		}
@@ -181,6 +183,9 @@ func (c *clientRun) file(n Node, f *clientFile) {
 		c.fatal(Place{File: f.path}, 255, strconv.Itoa(f.bad)+" bad lines")
 	}
 }
+
+// name is the host that Host lines compare.
+func (c *clientRun) name() (string, bool) { return c.host, !c.final || c.doubt == "" }
 
 // line does what process_config_line does.
 func (c *clientRun) line(l *logicalLine, f *clientFile) {

@@ -11,18 +11,17 @@ func (c *clientRun) hostLine(l *logicalLine, f *clientFile) {
 		c.complain(f.frame, at, "Host cannot be given with -o")
 		return
 	}
-	args, blank := l.cursor(c.d).all()
-	if blank {
+	if l.blank {
 		c.complain(f.frame, at, "Host has an empty argument")
 		return
 	}
 	standing := Out
 	if !f.never {
-		standing = c.patterns(args)
+		standing = c.patterns(l.patterns)
 	}
 	standing = c.inside(standing, f)
 	f.active = standing
-	c.open(f.frame, Block{Place: at, Keyword: "Host", Patterns: args, Text: l.raw.s, Standing: standing})
+	c.open(f.frame, Block{Place: at, Keyword: "Host", Patterns: l.patterns, Text: l.raw.s, Standing: standing})
 }
 
 // inside bounds a standing by that of the block around the Include line.
@@ -63,9 +62,9 @@ func (c *clientRun) match(l *logicalLine, f *clientFile) {
 		c.complain(f.frame, at, "Match cannot be given with -o")
 		return
 	}
-	list, complaint := c.d.criteria(l)
-	if complaint != "" {
-		c.complain(f.frame, at, complaint)
+	list := l.criteria
+	if l.complaint != "" {
+		c.complain(f.frame, at, l.complaint)
 		return
 	}
 	standing := In

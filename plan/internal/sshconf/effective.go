@@ -9,28 +9,17 @@ import (
 // that replace them.
 func (r *run) settle(global, over slots) {
 	merged := merge(global, over)
-	for name, rows := range tableOf(r.res.side) {
-		for _, row := range rows {
-			if !row.holds(r.d.release) {
-				continue
-			}
-			if row.slot != "" {
-				continue
-			}
-			if r.plain(row.kind) {
-				r.res.effective[name] = r.effective(row, merged)
-			}
-			break
+	u := r.v.tree.unsetOf(r)
+	r.res.unset = u
+	for slot := range merged {
+		key, _, _ := strings.Cut(slot, "/")
+		if _, done := r.res.effective[key]; done || u.rows[key] == nil {
+			continue
 		}
-	}
-	for name, rows := range tableOf(r.res.side) {
-		for _, row := range rows {
-			if row.holds(r.d.release) && row.slot != "" {
-				if e, ok := r.res.effective[row.key()]; ok {
-					r.res.effective[name] = e
-				}
-				break
-			}
+		e := r.effective(u.rows[key], merged)
+		r.res.effective[key] = e
+		for _, alias := range u.aliases[key] {
+			r.res.effective[alias] = e
 		}
 	}
 	r.explain(merged)

@@ -1,6 +1,7 @@
 package sshconf
 
 import (
+	"iter"
 	"sort"
 	"strings"
 )
@@ -21,13 +22,14 @@ type run struct {
 	now   slots // of the pass under way
 	pass  int
 	stop  bool
-	known map[*File][]logicalLine
+	brief bool
 	// doubts are those noted before: a line is met in each pass.
 	doubts map[Problem]bool
 
 	blocks     int // blocks met in this pass
 	inclusions int // inclusions met in this pass
 	lineOf     map[lineKey]int
+	opened     map[lineKey]*Block // in a brief run
 }
 
 // A lineKey tells the lines of a file that is included twice apart.
@@ -59,19 +61,27 @@ func (f *frame) topOf(p Place) Place {
 
 func newRun(t *Tree, side Side, d dialect) *run {
 	return &run{
-		d: &d, v: newView(t), now: slots{}, known: map[*File][]logicalLine{}, doubts: map[Problem]bool{}, lineOf: map[lineKey]int{},
-		res: &Result{side: side, effective: map[string]Effective{}},
+		d: &d, v: newView(t), now: slots{}, doubts: map[Problem]bool{}, lineOf: map[lineKey]int{},
+		opened: map[lineKey]*Block{},
+		res:    &Result{side: side, effective: map[string]Effective{}},
 	}
 }
 
-// lines returns the lines of a file, read once.
-func (r *run) lines(f *File) []logicalLine {
-	lines, ok := r.known[f]
-	if !ok {
-		lines = r.d.read(f)
-		r.known[f] = lines
+// lines yields the lines of a file that matter to the frame. A brief run
+// leaves out the lines of blocks that do not match; name is the user or host
+// by which it finds those that can.
+func (r *run) lines(n Node, f *frame, name func() (string, bool)) iter.Seq[*logicalLine] {
+	return func(yield func(*logicalLine) bool) {
+		x := r.v.tree.lexedOf(n.File, r.d)
+		for i := 0; i < len(x.lines); i++ {
+			if r.brief && f.active == Out {
+				i = r.skip(x, i, name)
+			}
+			if i == len(x.lines) || !yield(&x.lines[i]) {
+				return
+			}
+		}
 	}
-	return lines
 }
 
 // fatal notes an error that ends the program.
@@ -108,6 +118,10 @@ func (r *run) undecided(p Place, text string) {
 // the first one again.
 func (r *run) open(f *frame, fresh Block) *Block {
 	r.close(f, fresh.Line-1)
+	if r.brief {
+		f.block = r.openBrief(f, &fresh)
+		return f.block
+	}
 	if r.blocks < len(r.res.Blocks) && r.res.Blocks[r.blocks].Place == fresh.Place {
 		b := r.res.Blocks[r.blocks]
 		b.Standing = fresh.Standing
@@ -121,6 +135,23 @@ func (r *run) open(f *frame, fresh Block) *Block {
 	r.blocks = len(r.res.Blocks)
 	f.block = b
 	return b
+}
+
+// openBrief is open in a brief run, which meets other blocks in each pass and
+// keeps those that count in some.
+func (r *run) openBrief(f *frame, fresh *Block) *Block {
+	key := lineKey{f.inclusion, fresh.Line}
+	if b, known := r.opened[key]; known {
+		b.Standing = fresh.Standing
+		return b
+	}
+	fresh.Within = f.within
+	if fresh.Standing != Out {
+		fresh.Top = f.topOf(fresh.Place)
+		r.opened[key] = fresh
+		r.res.Blocks = append(r.res.Blocks, fresh)
+	}
+	return fresh
 }
 
 // close ends the block under way with its last line.

@@ -47,6 +47,13 @@ type logicalLine struct {
 	// badQuotes: a quote is not closed (since 8.7).
 	badQuotes bool
 	row       *row // nil: unknown
+
+	// criteria and complaint are those of a Match line, patterns and blank of
+	// a Host line, in lines of files.
+	criteria  []Criterion
+	complaint string
+	patterns  []string
+	blank     bool
 }
 
 // cursor returns a fresh cursor over the arguments.

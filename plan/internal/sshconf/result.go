@@ -174,8 +174,10 @@ type Result struct {
 	// nothing stands; Folders those that were listed.
 	Files, Folders []string
 
-	side      Side
+	side Side
+	// effective holds the keywords that lines set, unset all.
 	effective map[string]Effective
+	unset     *unset
 }
 
 // An Inclusion is one file pulled in by an Include line.
@@ -200,7 +202,7 @@ func (r *Result) Valid() bool { return r.Exit == 0 }
 // name; an old name gives the value of the keyword it stands for. A keyword
 // that the release does not know has no values.
 func (r *Result) Keyword(name string) Effective {
-	if e, ok := r.effective[lower(name)]; ok {
+	if e, known := r.keyword(lower(name)); known {
 		return e
 	}
 	return Effective{Keyword: Canonical(r.side, name), Default: true}
@@ -209,20 +211,47 @@ func (r *Result) Keyword(name string) Effective {
 // Keywords returns all keywords of the release with a value that is known or
 // set, sorted by name.
 func (r *Result) Keywords() []Effective {
-	names := make([]string, 0, len(r.effective))
-	for name, e := range r.effective {
-		if len(e.Values) > 0 || len(e.From) > 0 || !e.Decided() {
-			names = append(names, name)
-		}
+	if r.unset == nil {
+		return nil
 	}
-	slices.Sort(names)
-	all := make([]Effective, 0, len(names))
-	for _, name := range names {
-		if e := r.effective[name]; same(name, e.Keyword) { // else an old name for another keyword
+	var all []Effective
+	for name := range r.unset.effective {
+		// Old names stand for another keyword.
+		if e, _ := r.keyword(name); e.told() && same(name, e.Keyword) {
 			all = append(all, e)
 		}
 	}
+	slices.SortFunc(all, func(a, b Effective) int { return strings.Compare(lower(a.Keyword), lower(b.Keyword)) })
 	return all
+}
+
+func (r *Result) keyword(name string) (Effective, bool) {
+	if e, set := r.effective[name]; set {
+		return e, true
+	}
+	if r.unset == nil {
+		return Effective{}, false
+	}
+	e, known := r.unset.effective[name]
+	return e, known
+}
+
+// told reports whether a value is known or set.
+func (e Effective) told() bool { return len(e.Values) > 0 || len(e.From) > 0 || !e.Decided() }
+
+// Same reports whether two results for one release give every keyword the same
+// values, but for some keywords.
+func (r *Result) Same(other *Result, but func(keyword string) bool) bool {
+	for _, set := range []map[string]Effective{r.effective, other.effective} {
+		for name := range set {
+			a, _ := r.keyword(name)
+			b, _ := other.keyword(name)
+			if (a.told() != b.told() || !slices.Equal(a.Values, b.Values)) && !but(a.Keyword) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // Of returns the directives that set a keyword, in reading order.

@@ -10,9 +10,9 @@ func (s *serverRun) match(l *logicalLine, f *frame) {
 		s.fatal(at, 255, "Match cannot be given with -o")
 		return
 	}
-	list, complaint := s.d.criteria(l)
-	if complaint != "" {
-		s.fatal(at, 255, complaint)
+	list := l.criteria
+	if l.complaint != "" {
+		s.fatal(at, 255, l.complaint)
 		return
 	}
 	asked := s.testing && (!f.never || !s.d.release.AtLeast(8, 4))

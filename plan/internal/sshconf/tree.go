@@ -41,11 +41,14 @@ type Node struct {
 type Tree struct {
 	nodes   map[string]Node
 	folders map[string][]string // nil: cannot be listed
+	// lexed are the files as releases see them.
+	lexed map[lexedKey]*lexed
+	unset map[unsetKey]*unset
 }
 
 // NewTree returns an empty tree.
 func NewTree() *Tree {
-	return &Tree{nodes: map[string]Node{}, folders: map[string][]string{}}
+	return &Tree{nodes: map[string]Node{}, folders: map[string][]string{}, lexed: map[lexedKey]*lexed{}, unset: map[unsetKey]*unset{}}
 }
 
 // Add puts a file with its content into the tree.
@@ -103,7 +106,7 @@ func (t *Tree) Without(path string) *Tree {
 }
 
 func (t *Tree) clone() *Tree {
-	return &Tree{nodes: maps.Clone(t.nodes), folders: maps.Clone(t.folders)}
+	return &Tree{nodes: maps.Clone(t.nodes), folders: maps.Clone(t.folders), lexed: maps.Clone(t.lexed), unset: t.unset}
 }
 
 // folderKey drops slashes from the end: glob(3) opens "/etc/ssh/".
@@ -140,13 +143,11 @@ type view struct {
 	wanted map[Want]bool
 	read   map[string]bool
 	listed map[string]bool
-	parsed map[string][]logicalLine
 }
 
 func newView(t *Tree) *view {
 	return &view{
 		tree: t, wanted: map[Want]bool{}, read: map[string]bool{}, listed: map[string]bool{},
-		parsed: map[string][]logicalLine{},
 	}
 }
 
