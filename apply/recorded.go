@@ -14,21 +14,25 @@ type Recorded struct {
 }
 
 // LastRecorded returns what the last run in the journals of a folder made
-// effective, by address. A target that no journal knows is missing.
-func LastRecorded(folder string) (map[string]Recorded, error) {
+// effective, by address, for the targets that are wanted. One that no journal
+// knows is missing. Journals are read from the newest on, as far as needed.
+func LastRecorded(folder string, wanted map[string]bool) (map[string]Recorded, error) {
 	runs, err := Histories(folder)
 	if err != nil {
 		return nil, err
 	}
 	last := map[string]Recorded{}
 	for _, run := range slices.Backward(runs) {
+		if len(last) == len(wanted) {
+			break
+		}
 		h, err := ReadHistory(folder, run)
 		if err != nil {
 			return nil, err
 		}
 		for _, host := range h.Hosts {
 			for address, values := range host.Values {
-				if _, later := last[address]; !later {
+				if _, later := last[address]; wanted[address] && !later {
 					last[address] = Recorded{run, values}
 				}
 			}

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sshform/sshform/plan"
+	"github.com/sshform/sshform/schema"
 )
 
 func TestOptionsFromTitle(t *testing.T) {
@@ -245,5 +246,41 @@ func TestAForgedFileOfTheServerIsNoticed(t *testing.T) {
 		if err := x.readsAll("debug1: nothing of it\n"); err != nil {
 			t.Errorf("%s: got %v from a release that does not tell", path, err)
 		}
+	}
+}
+
+// TestLastRecordedIsTheNewestWord: of each target, the newest run that got
+// through says what was in force.
+func TestLastRecordedIsTheNewestWord(t *testing.T) {
+	folder := t.TempDir()
+	host := func(interval schema.Argument) plan.HostPlan {
+		return plan.HostPlan{Host: "web", Changes: []plan.Change{{
+			Address:  schema.Address{Block: "server", Name: "web"},
+			Settings: []plan.Difference{{Keyword: "ClientAliveInterval", After: interval}},
+		}}}
+	}
+	for _, run := range []struct {
+		id, interval string
+		outcome      Outcome
+	}{{"r1", "30", Changed}, {"r2", "40", AlreadyDone}, {"r3", "50", Restored}, {"r4", "60", Failed}} {
+		j, err := startJournal(folder, &Report{RunID: run.id}, RunOptions{Now: time.Now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := j.host(HostReport{Host: "web", Outcome: run.outcome}, host(schema.Argument(run.interval))); err != nil {
+			t.Fatal(err)
+		}
+		j.close()
+	}
+	got, err := LastRecorded(folder, map[string]bool{"server.web": true, "server.other": true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]Recorded{"server.web": {"r2", map[schema.Keyword]schema.Argument{"ClientAliveInterval": "40"}}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("recorded (-want +got):\n%s", diff)
+	}
+	if got, err := LastRecorded(folder, nil); err != nil || len(got) != 0 {
+		t.Errorf("got %v, %v, want nothing where nothing is wanted", got, err)
 	}
 }

@@ -12,7 +12,13 @@ func recordDrift(built *plan.Plan, history schema.History) schema.Diagnostics {
 	if history.Path == "" {
 		return nil
 	}
-	last, err := apply.LastRecorded(history.Path)
+	wanted := map[string]bool{}
+	for _, h := range built.Hosts {
+		for _, c := range h.Changes {
+			wanted[c.Address.String()] = true
+		}
+	}
+	last, err := apply.LastRecorded(history.Path, wanted)
 	if err != nil {
 		return schema.Diagnostics{{
 			Severity: schema.Warning, Summary: "History cannot be read",
