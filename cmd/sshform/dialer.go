@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"os/user"
+	"path/filepath"
 	"strings"
 
 	"github.com/sshform/sshform/apply"
@@ -33,11 +35,40 @@ func (d *dialer) Dial(ctx context.Context, reach apply.Reach) (apply.Host, error
 		pinned := *reach.Pinned
 		pinned.HostKeyChecking = "yes"
 		reach.Pinned = &pinned
+		if err := d.trusted(pinned.KnownHostsFile); err != nil {
+			return nil, err
+		}
 	}
 	if kind == schema.Local {
 		return d.local.Dial(ctx, reach)
 	}
 	return d.remote.Dial(ctx, reach)
+}
+
+// trusted refuses a plan's files of known hosts that somebody else could have
+// put there. Those in the directory of the configuration came with it.
+func (d *dialer) trusted(files string) error {
+	for _, file := range filepath.SplitList(files) {
+		if rest, found := strings.CutPrefix(file, "~/"); found {
+			file = filepath.Join(d.remote.Home, rest)
+		}
+		if here, err := os.Getwd(); err == nil && within(here, file) {
+			continue
+		}
+		if info, err := os.Stat(file); err == nil && foreign(info) {
+			return fmt.Errorf("the plan names %s as the file of known hosts, which belongs to another user; nobody has signed for the plan, so only files of this user, of root and of the configuration count", file)
+		}
+	}
+	return nil
+}
+
+// within reports whether a file lies in a folder, or below it.
+func within(folder, file string) bool {
+	if !filepath.IsAbs(file) {
+		file = filepath.Join(folder, file)
+	}
+	relative, err := filepath.Rel(folder, file)
+	return err == nil && filepath.IsLocal(relative)
 }
 
 // Close ends what all hosts share.
