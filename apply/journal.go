@@ -30,6 +30,7 @@ type Entry struct {
 	PlanID   string    `json:"plan_id,omitempty"`
 	Who      string    `json:"who,omitempty"`
 	Version  string    `json:"version,omitempty"`
+	Signers  []string  `json:"signers,omitempty"`
 	Host     string    `json:"host,omitempty"`
 	Address  string    `json:"address,omitempty"`
 	Wave     string    `json:"wave,omitempty"`
@@ -78,7 +79,7 @@ func startJournal(folder string, report *Report, opts RunOptions) (*journal, err
 		return nil, fmt.Errorf("journal: %w", err)
 	}
 	j := &journal{file: file, now: opts.Now}
-	err = j.write(Entry{Kind: RunBegan, Run: report.RunID, PlanID: report.PlanID, Who: opts.Who, Version: opts.Version})
+	err = j.write(Entry{Kind: RunBegan, Run: report.RunID, PlanID: report.PlanID, Who: opts.Who, Version: opts.Version, Signers: opts.Signers})
 	if err != nil {
 		file.Close()
 		return nil, err
@@ -179,6 +180,7 @@ func (j *journal) close() {
 // A History is one run as its journal tells it.
 type History struct {
 	Run, PlanID, Who, Version string
+	Signers                   []string  // who had signed the plan, as far as that was asked for
 	Began, Ended              time.Time // Ended is zero if the controller never came to the end
 	Hosts                     []Entry   // the last word on each host, in the order of the journal
 	// Open are hosts that were begun and never ended.
@@ -229,7 +231,7 @@ func ReadHistory(folder, run string) (History, error) {
 func (h *History) add(e Entry, last map[string]int) {
 	switch e.Kind {
 	case RunBegan:
-		h.PlanID, h.Who, h.Version, h.Began = e.PlanID, e.Who, e.Version, e.Time
+		h.PlanID, h.Who, h.Version, h.Signers, h.Began = e.PlanID, e.Who, e.Version, e.Signers, e.Time
 	case HostBegan:
 		h.Open = append(h.Open, e.Host)
 	case HostEnded:

@@ -24,6 +24,8 @@ type RunOptions struct {
 	Who string
 	// Version is the program's, for locks and records.
 	Version string
+	// Signers are those whose signatures of the plan counted, for the journal.
+	Signers []string
 	// Parallelism is how many hosts are in flight where the wave does not say;
 	// 0 is DefaultParallelism.
 	Parallelism int

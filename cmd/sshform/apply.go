@@ -253,6 +253,7 @@ func (p *program) carryOut(ctx context.Context, built *plan.Plan, o *applying, h
 		Dialer:         d,
 		Who:            whoAmI(),
 		Version:        thisTool().Version,
+		Signers:        p.signers,
 		Parallelism:    o.parallelism,
 		Stop:           stop,
 		Events:         p.view().Event,

@@ -40,6 +40,8 @@ type program struct {
 	signals chan os.Signal
 	// found is everything that was told, for reports.
 	found schema.Diagnostics
+	// signers are those whose signatures of the plan counted.
+	signers []string
 	// declared is the configuration that a plan was made from, for reports;
 	// nil before that, and for a plan from a file.
 	declared *schema.Config

@@ -153,6 +153,7 @@ func (p *program) sealed(policy sealPolicy, file string, signatures []string, te
 		return p.refuse(summary, fmt.Sprintf("%sSignatures of %d count; those that share a key or a principal are one person's.\n    %s",
 			demand, people, view.Clean(strings.Join(lines, "\n    "))))
 	}
+	p.signers = who
 	p.view().Note("The plan is signed by " + strings.Join(who, " and ") + ".")
 	return nil
 }

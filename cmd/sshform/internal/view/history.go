@@ -3,6 +3,7 @@ package view
 import (
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/sshform/sshform/apply"
@@ -46,6 +47,9 @@ func (h *Human) Run(r apply.History) {
 	h.print("%s\n\n", h.out.paint(strong, "Run "+h.line(r.Run)))
 	h.print("by %s with sshform %s\n", h.line(r.Who), h.line(r.Version))
 	h.print("plan %s\n", h.line(r.PlanID))
+	if len(r.Signers) > 0 {
+		h.print("signed by %s\n", h.line(strings.Join(r.Signers, " and ")))
+	}
 	h.print("began %s\n", r.Began.UTC().Format(time.RFC3339))
 	if !r.Ended.IsZero() {
 		h.print("ended %s\n", r.Ended.UTC().Format(time.RFC3339))
@@ -83,6 +87,7 @@ func HistoryJSON(w io.Writer, runs []apply.History) error {
 		PlanID  string                `json:"plan_id"`
 		Who     string                `json:"who"`
 		Version string                `json:"version"`
+		Signers []string              `json:"signers"`
 		Began   string                `json:"began_at"`
 		Ended   string                `json:"ended_at,omitempty"`
 		Counts  map[apply.Outcome]int `json:"counts"`
@@ -95,7 +100,7 @@ func HistoryJSON(w io.Writer, runs []apply.History) error {
 	}{reportVersion, []runJSON{}}
 	for _, r := range runs {
 		run := runJSON{
-			Run: r.Run, PlanID: r.PlanID, Who: r.Who, Version: r.Version, Began: stamp(r.Began),
+			Run: r.Run, PlanID: r.PlanID, Who: r.Who, Version: r.Version, Signers: append([]string{}, r.Signers...), Began: stamp(r.Began),
 			Counts: countsOf(r), Hosts: []hostJSON{}, Open: append([]string{}, r.Open...),
 		}
 		if !r.Ended.IsZero() {
