@@ -9,7 +9,14 @@ PACKAGES = openssh-server openssh-client openssh-sftp-server sudo iproute2 acl \
 	python3-paramiko python3-asyncssh dropbear-bin putty-tools mmdebstrap shellcheck \
 	busybox fish ksh tcsh zsh chromium git systemd pre-commit mandoc rpm
 
-.PHONY: build demo test test-race test-lab bench fuzz install-packages clean
+# What packages are built from and where they go; what they are called.
+BUILD ?= .build
+DIST ?= dist
+VERSION ?= 1.0.0-dev
+# The day of the source: the same commit gives the same bytes.
+export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+
+.PHONY: build demo pages packages sbom reproducible test test-race test-lab bench fuzz install-packages clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o sshform ./cmd/sshform
@@ -17,6 +24,35 @@ build:
 # The main job, on a private sshd in a temporary folder, within a minute.
 demo: build
 	sh examples/quickstart/demo.sh ./sshform
+
+# What packages hold besides the program: manual pages and completions.
+pages:
+	rm -rf $(BUILD)
+	mkdir -p $(BUILD)/man $(BUILD)/completions
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o $(BUILD)/sshform ./cmd/sshform
+	$(BUILD)/sshform man $(BUILD)/man
+	gzip -n -9 $(BUILD)/man/*.1
+	for shell in bash zsh fish powershell; do \
+		$(BUILD)/sshform completion $$shell >$(BUILD)/completions/sshform.$$shell || exit 1; \
+	done
+
+# Packages for Debian, Fedora and Alpine, in $(DIST).
+packages: pages
+	mkdir -p $(DIST)
+	for kind in deb rpm apk; do \
+		BUILD=$(BUILD) VERSION=$(VERSION) ARCH=$$($(GO) env GOARCH) \
+			$(GO) tool -modfile=examples/internal/check/go.mod nfpm package \
+			--config .nfpm.yaml --packager $$kind --target $(DIST)/ || exit 1; \
+	done
+
+# The modules that are in the program, as the linker wrote them down.
+sbom: build
+	$(GO) version -m sshform
+
+# Builds the program twice, in folders of other names and each from an empty
+# cache, and compares the bytes.
+reproducible:
+	sh .ci/reproducible
 
 # Every test that this kind of machine can run; a missing program is a failure
 # here, not a skip. Tables of faults and measurements go to artifacts/.
@@ -64,4 +100,4 @@ fuzz:
 	done
 
 clean:
-	rm -rf sshform dist artifacts
+	rm -rf sshform dist artifacts .build

@@ -7,6 +7,7 @@
 //	check gitlab FILE...            GitLab CI, by types of ours
 //	check atlantis FILE...          Atlantis, by types of ours
 //	check goreleaser FILE           by GoReleaser's own types
+//	check dockerfile FILE...        by BuildKit's parser
 //	check rego DIR INPUT            what the policies in DIR say of a plan, by OPA
 //
 // It prints what is wrong and then exits with 1. The tests of cmd/sshform run
@@ -21,7 +22,7 @@ import (
 
 func main() {
 	if len(os.Args) < 3 {
-		fmt.Fprintln(os.Stderr, "usage: check actions|kubernetes|argo|gitlab|atlantis|goreleaser|rego FILE...")
+		fmt.Fprintln(os.Stderr, "usage: check actions|kubernetes|argo|gitlab|atlantis|goreleaser|dockerfile|rego FILE...")
 		os.Exit(2)
 	}
 	if err := check(os.Args[1], os.Args[2:]); err != nil {
@@ -44,6 +45,8 @@ func check(kind string, files []string) error {
 		return atlantis(files)
 	case "goreleaser":
 		return release(files)
+	case "dockerfile":
+		return dockerfile(files)
 	case "rego":
 		return rego(context.Background(), files)
 	}
