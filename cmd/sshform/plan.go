@@ -108,14 +108,16 @@ func (p *program) savePlan(built *plan.Plan, out string) error {
 			"if something changes until then.")
 		return nil
 	}
-	err := writeFile(out, 0o600, func(f *os.File) error {
-		_, err := plan.Write(f, built, strings.HasSuffix(out, ".gz"))
+	var id string
+	err := writeFile(out, 0o600, func(f *os.File) (err error) {
+		id, err = plan.Write(f, built, strings.HasSuffix(out, ".gz"))
 		return err
 	})
 	if err != nil {
 		return problem("Plan file cannot be written", sentence(err)+" The plan above was not kept.")
 	}
 	p.view().Note("Saved the plan to: " + out)
+	p.view().Note("Id: " + id)
 	p.view().Hint(fmt.Sprintf("To perform exactly these actions, run:\n    sshform apply %q", out))
 	return nil
 }

@@ -46,7 +46,8 @@ func (p *program) showCommand() *cobra.Command {
 		if asJSON {
 			return view.ShowJSON(p.stdout, built)
 		}
-		p.view().Plan(view.Shown{Plan: built, ID: built.ID(), Operation: "plan"})
+		p.view().Plan(view.Shown{Plan: built, Operation: "plan"})
+		p.view().Note("Id: " + built.ID())
 		p.view().Outputs(plannedOutputs(built))
 		return nil
 	}

@@ -41,8 +41,6 @@ type Reading struct{ Files, Hosts int }
 // Shown is a plan and what is known about it beyond itself.
 type Shown struct {
 	Plan *plan.Plan
-	// ID is the plan's; empty when it was not computed.
-	ID string
 	// Read is what was read for it; zero for a plan from a file.
 	Read Reading
 	// Operation is "plan", "apply" or "drift".
