@@ -28,6 +28,7 @@ type Entry struct {
 	Previous string    `json:"previous"` // hex; empty for the first
 	Run      string    `json:"run,omitempty"`
 	PlanID   string    `json:"plan_id,omitempty"`
+	Shard    string    `json:"shard,omitempty"` // "0/8"; empty is the whole fleet
 	Who      string    `json:"who,omitempty"`
 	Version  string    `json:"version,omitempty"`
 	Signers  []string  `json:"signers,omitempty"`
@@ -55,6 +56,7 @@ const (
 	RunBegan  EntryKind = "run_start"
 	HostBegan EntryKind = "host_start"
 	HostEnded EntryKind = "host_end"
+	WaveEnded EntryKind = "wave_end" // the wave is complete, its soak included
 	RunEnded  EntryKind = "run_end"
 )
 
@@ -79,7 +81,7 @@ func startJournal(folder string, report *Report, opts RunOptions) (*journal, err
 		return nil, fmt.Errorf("journal: %w", err)
 	}
 	j := &journal{file: file, now: opts.Now}
-	err = j.write(Entry{Kind: RunBegan, Run: report.RunID, PlanID: report.PlanID, Who: opts.Who, Version: opts.Version, Signers: opts.Signers})
+	err = j.write(Entry{Kind: RunBegan, Run: report.RunID, PlanID: report.PlanID, Shard: opts.Shard.String(), Who: opts.Who, Version: opts.Version, Signers: opts.Signers})
 	if err != nil {
 		file.Close()
 		return nil, err
@@ -96,7 +98,8 @@ func pruneJournals(folder string, keep int) error {
 		return err
 	}
 	for len(names) > keep {
-		if err := os.Remove(filepath.Join(folder, names[0])); err != nil {
+		// Another run, of another shard, may have been faster.
+		if err := os.Remove(filepath.Join(folder, names[0])); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("journal: %w", err)
 		}
 		names = names[1:]
@@ -167,6 +170,10 @@ func (j *journal) host(h HostReport, planned plan.HostPlan) error {
 	return j.write(e)
 }
 
+func (j *journal) wave(name string) error {
+	return j.write(Entry{Kind: WaveEnded, Wave: name})
+}
+
 func (j *journal) end(r *Report) error {
 	return j.write(Entry{Kind: RunEnded, Counts: r.Counts()})
 }
@@ -180,11 +187,14 @@ func (j *journal) close() {
 // A History is one run as its journal tells it.
 type History struct {
 	Run, PlanID, Who, Version string
+	Shard                     string    // "0/8", or empty for the whole fleet
 	Signers                   []string  // who had signed the plan, as far as that was asked for
 	Began, Ended              time.Time // Ended is zero if the controller never came to the end
 	Hosts                     []Entry   // the last word on each host, in the order of the journal
 	// Open are hosts that were begun and never ended.
-	Open   []string
+	Open []string
+	// Waves are the waves that were complete, their soak included.
+	Waves  []string
 	Counts map[Outcome]int
 }
 
@@ -231,7 +241,7 @@ func ReadHistory(folder, run string) (History, error) {
 func (h *History) add(e Entry, last map[string]int) {
 	switch e.Kind {
 	case RunBegan:
-		h.PlanID, h.Who, h.Version, h.Signers, h.Began = e.PlanID, e.Who, e.Version, e.Signers, e.Time
+		h.PlanID, h.Shard, h.Who, h.Version, h.Signers, h.Began = e.PlanID, e.Shard, e.Who, e.Version, e.Signers, e.Time
 	case HostBegan:
 		h.Open = append(h.Open, e.Host)
 	case HostEnded:
@@ -242,6 +252,8 @@ func (h *History) add(e Entry, last map[string]int) {
 		}
 		last[e.Host] = len(h.Hosts)
 		h.Hosts = append(h.Hosts, e)
+	case WaveEnded:
+		h.Waves = append(h.Waves, e.Wave)
 	case RunEnded:
 		h.Ended, h.Counts = e.Time, e.Counts
 	}

@@ -1,8 +1,10 @@
 package apply
 
 import (
+	"fmt"
 	"time"
 
+	"github.com/sshform/sshform/plan"
 	"github.com/sshform/sshform/schema"
 )
 
@@ -25,6 +27,17 @@ type Report struct {
 // A Shard is a share of the fleet: Index of Total, counted from 0. The zero
 // Shard is everything.
 type Shard struct{ Index, Total int }
+
+// String is the shard as -shard takes it, and empty for everything.
+func (s Shard) String() string {
+	if s.Total < 1 {
+		return ""
+	}
+	return fmt.Sprintf("%d/%d", s.Index, s.Total)
+}
+
+// holds reports whether a host is of the shard.
+func (s Shard) holds(host string) bool { return s.Total < 1 || plan.Shard(host, s.Total) == s.Index }
 
 // A HostReport is what became of one host.
 type HostReport struct {
@@ -65,6 +78,9 @@ type WaveReport struct {
 	Counts            map[Outcome]int
 	Started, Finished time.Time
 	Soak              time.Duration
+	// Complete says that the wave ran to its end, its soak included, within its
+	// budget.
+	Complete bool
 }
 
 // Failed returns how many hosts count against the wave's budget.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"math"
 	"slices"
 	"sync"
 	"time"
@@ -52,7 +51,7 @@ func (r *rollout) run(ctx context.Context) error {
 func (r *rollout) deal() map[string][]job {
 	waves := map[string][]job{}
 	for _, h := range r.plan.Hosts {
-		if s := r.opts.Shard; s.Total > 1 && plan.Shard(h.Host, s.Total) != s.Index {
+		if !r.opts.Shard.holds(h.Host) {
 			continue
 		}
 		if r.opts.Wave != "" && h.Wave != r.opts.Wave {
@@ -77,14 +76,21 @@ func (r *rollout) deal() map[string][]job {
 	return waves
 }
 
-// budget is how many failures a wave of this size may have. A shard has its
-// share of the whole wave's, rounded down.
-func (r *rollout) budget(w plan.Wave, jobs int) int {
-	limit := max(w.MaxFailures, int(math.Floor(w.MaxFailuresPercent/100*float64(max(w.Hosts, jobs)))))
-	if r.opts.Shard.Total > 1 && w.Hosts > 0 {
-		limit = limit * jobs / w.Hosts
+// budget is how many failures a wave may have before it stops.
+func (r *rollout) budget(w plan.Wave) int {
+	hosts, mine := 0, 0
+	for _, h := range r.plan.Hosts {
+		if h.Wave == w.Name {
+			hosts++
+			if r.opts.Shard.holds(h.Host) {
+				mine++
+			}
+		}
 	}
-	return limit
+	if r.opts.Shard.Total > 1 && hosts > 0 {
+		return Budget(w, hosts) * mine / hosts
+	}
+	return Budget(w, hosts)
 }
 
 // wave runs one wave to its end, or until its budget is spent.
@@ -96,7 +102,7 @@ func (r *rollout) wave(ctx context.Context, index int, w plan.Wave, jobs []job) 
 	state := WaveReport{Name: w.Name, Index: index, Hosts: len(jobs), Counts: map[Outcome]int{}, Started: r.opts.Now(), Soak: w.Soak}
 	r.tellWave(WaveStarted, state)
 	err := r.work(ctx, w, jobs, &state)
-	if err == nil && r.report.Stopped == nil && w.Soak > 0 && state.Counts[Changed] > 0 {
+	if err == nil && r.report.Stopped == nil && r.mustSoak(w, state) {
 		r.tellWave(WaveSoaks, state)
 		r.soak(ctx, w, jobs, &state)
 	}
@@ -104,6 +110,10 @@ func (r *rollout) wave(ctx context.Context, index int, w plan.Wave, jobs []job) 
 		r.restoreWave(ctx, jobs, &state)
 	}
 	state.Finished = r.opts.Now()
+	state.Complete = err == nil && r.report.Stopped == nil && ctx.Err() == nil
+	if state.Complete {
+		err = r.journal.wave(w.Name)
+	}
 	r.report.Waves = append(r.report.Waves, state)
 	r.tellWave(WaveCompleted, state)
 	return err
@@ -124,7 +134,7 @@ func (r *rollout) stop(s Stopped) {
 // work keeps hosts in flight until all are done or no more may be started.
 // What is in flight always ends properly.
 func (r *rollout) work(ctx context.Context, w plan.Wave, jobs []job, state *WaveReport) error {
-	limit := r.budget(w, len(jobs))
+	limit := r.budget(w)
 	parallel := cmp.Or(w.Parallelism, r.opts.Parallelism, DefaultParallelism)
 	results := make(chan finished)
 	stop := r.opts.Stop
@@ -227,7 +237,8 @@ func (r *rollout) soak(ctx context.Context, w plan.Wave, jobs []job, state *Wave
 		r.stop(Stopped{Kind: "interrupt", Wave: w.Name})
 		return
 	}
-	r.each(w, jobs, func(j job) {
+	inForce := func(o Outcome) bool { return o == Changed || o == AlreadyDone }
+	r.each(w, jobs, inForce, func(j job) {
 		t := transaction{plan: j.host, opts: r.opts, tell: r.opts.Events}
 		if err := t.lookAgain(ctx); err != nil {
 			report := r.report.Hosts[j.index]
@@ -236,14 +247,15 @@ func (r *rollout) soak(ctx context.Context, w plan.Wave, jobs []job, state *Wave
 			r.replace(j, report, state)
 		}
 	})
-	if limit := r.budget(w, len(jobs)); state.Failed() > limit && w.OnFailure != "continue" {
+	if limit := r.budget(w); state.Failed() > limit && w.OnFailure != "continue" {
 		r.stop(Stopped{Kind: "budget", Wave: w.Name, Failed: state.Failed(), Limit: limit})
 	}
 }
 
 // restoreWave takes back what the wave changed: on_failure = "restore".
 func (r *rollout) restoreWave(ctx context.Context, jobs []job, state *WaveReport) {
-	r.each(plan.Wave{}, jobs, func(j job) {
+	ours := func(o Outcome) bool { return o == Changed }
+	r.each(plan.Wave{}, jobs, ours, func(j job) {
 		opts := r.opts
 		opts.RunID = NewRunID(r.opts.Now())
 		t := transaction{plan: reversed(j.host), planID: r.report.PlanID, mode: plan.Restore, run: opts.RunID, opts: opts, tell: r.opts.Events, revert: r.opts.RunID}
@@ -270,13 +282,14 @@ func (r *rollout) replace(j job, report HostReport, state *WaveReport) {
 	r.journal.host(report, j.host)
 }
 
-// each does something with every changed host of a wave, several at a time.
-func (r *rollout) each(w plan.Wave, jobs []job, do func(job)) {
+// each does something with every host of a wave that came out in one of some
+// ways, several at a time.
+func (r *rollout) each(w plan.Wave, jobs []job, which func(Outcome) bool, do func(job)) {
 	var group errgroup.Group
 	group.SetLimit(cmp.Or(w.Parallelism, r.opts.Parallelism, DefaultParallelism))
 	var changed []job
 	for _, j := range jobs {
-		if r.report.Hosts[j.index].Outcome == Changed {
+		if which(r.report.Hosts[j.index].Outcome) {
 			changed = append(changed, j)
 		}
 	}

@@ -117,6 +117,12 @@ func refuse(p *plan.Plan, opts RunOptions) error {
 	switch {
 	case p.Errored:
 		return &RefusedError{Reason: "the plan has errors"}
+	case p.Part != nil:
+		return &RefusedError{Reason: fmt.Sprintf("it is shard %d of %d of a plan, and waves and budgets are of the whole; merge the parts first", p.Part.Index, p.Part.Total)}
+	case opts.Shard.Total < 0 || opts.Shard.Total > 0 && (opts.Shard.Index < 0 || opts.Shard.Index >= opts.Shard.Total):
+		return &RefusedError{Reason: fmt.Sprintf("there is no shard %d of %d", opts.Shard.Index, opts.Shard.Total)}
+	case opts.Shard.Total > 1 && opts.Wave == "" && wavesToDo(p) > 1:
+		return &RefusedError{Reason: "shards do not wait for each other, and the plan has several waves; name one of them"}
 	case !p.ValidUntil.IsZero() && opts.Now().After(p.ValidUntil):
 		return &RefusedError{Reason: fmt.Sprintf("the plan expired at %s; make a new one", p.ValidUntil.UTC().Format(time.RFC3339))}
 	}

@@ -16,6 +16,9 @@ import (
 type BuildOptions struct {
 	Tool Tool
 	Options
+	// Shard and Shards make a part of a plan, for the hosts of one shard; they
+	// alone are observed. Zero Shards is the whole plan.
+	Shard, Shards int
 }
 
 // Build decides what happens on every host. It takes the observations as they
@@ -51,9 +54,13 @@ func assemble(
 	slices.SortFunc(p.Unreachable, func(a, b Unreachable) int { return strings.Compare(a.Host, b.Host) })
 	diags = append(diags, sameMachine(p.Hosts)...)
 	diags = append(diags, unreachableDiagnostics(p, len(targets))...)
-	rollout, waveDiags := assignWaves(cfg, p.Hosts)
-	p.Rollout = rollout
-	diags = append(diags, waveDiags...)
+	declared, orderDiags := readOrders(cfg)
+	diags = append(diags, orderDiags...)
+	if opts.Shards > 0 {
+		p.Part = partOf(opts.Shard, opts.Shards, declared, p.Hosts)
+	} else {
+		p.Rollout = declared.assignWaves(p.Hosts)
+	}
 	if mode == Normal {
 		diags = append(diags, forgetful(cfg, p)...)
 	}

@@ -45,6 +45,8 @@ type Plan struct {
 	Unreachable []Unreachable
 	// Errored says that the plan must not be applied.
 	Errored bool
+	// Part is nil for the plan of a whole fleet.
+	Part *Part
 	// Checks, Outputs and Drift are told to people and programs; nothing is
 	// decided by them, and they take no part in ID.
 	Checks  []Check
@@ -142,7 +144,10 @@ type HostPlan struct {
 	// Turn orders the hosts of a wave, from 0.
 	Turn int
 	// ShardKey is the first 8 bytes of the SHA-256 of the host's name, in hex.
-	ShardKey   string
+	ShardKey string
+	// Place is where a host of a part stands in the declared orders; nil in a
+	// whole plan, and for hosts in no rollout.
+	Place      *Place
 	Connection Connection
 	Run        Run
 	Files      []FileEdit

@@ -3,6 +3,7 @@ package plan
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"encoding/json"
 	"errors"
@@ -127,7 +128,7 @@ func (d *decoder) settle(p *Plan) error {
 	if d.host == nil {
 		return nil
 	}
-	if err := verifyHost(*d.host, p.Mode); err != nil {
+	if err := cmp.Or(p.verifyPlace(*d.host), verifyHost(*d.host, p.Mode)); err != nil {
 		return &FileError{Reason: fmt.Sprintf("host %q: %v", d.host.Host, err)}
 	}
 	return d.each(*d.host)
@@ -197,6 +198,9 @@ func (h headerRecord) plan() (*Plan, error) {
 		return nil, fmt.Errorf("there is no mode %q", h.Mode)
 	}
 	var err error
+	if p.Part, err = h.Part.part(); err != nil {
+		return nil, err
+	}
 	if p.CreatedAt, err = parseStamp(h.CreatedAt); err != nil {
 		return nil, err
 	}
@@ -257,6 +261,7 @@ func (d *decoder) hostRecord(p *Plan, line []byte) error {
 		},
 		Files: r.Files, DependsOn: r.DependsOn,
 		Facts: Facts{OpenSSH: r.Facts.OpenSSH, OS: r.Facts.OS},
+		Place: r.Place,
 	}
 	if c.Machine != nil {
 		h.Connection.Machine = *c.Machine

@@ -47,6 +47,29 @@ type (
 		Variables     map[string]variableRecord `json:"variables"`
 		Options       optionsRecord             `json:"options"`
 		Rollout       rolloutRecord             `json:"rollout"`
+		Part          *partRecord               `json:"part,omitempty"`
+	}
+	partRecord struct {
+		Index    int                 `json:"index"`
+		Total    int                 `json:"total"`
+		Rollouts []partRolloutRecord `json:"rollouts"`
+	}
+	partRolloutRecord struct {
+		Name      string           `json:"name"`
+		SpreadBy  string           `json:"spread_by,omitempty"`
+		OnFailure string           `json:"on_failure,omitempty"`
+		Waves     []partWaveRecord `json:"waves"`
+	}
+	partWaveRecord struct {
+		Name               string   `json:"name"`
+		Hosts              []string `json:"hosts,omitempty"`
+		Percent            float64  `json:"percent,omitempty"`
+		Parallelism        int      `json:"parallelism,omitempty"`
+		MaxFailures        int      `json:"max_failures,omitempty"`
+		MaxFailuresPercent float64  `json:"max_failures_percent,omitempty"`
+		Strict             bool     `json:"strict,omitempty"`
+		SoakSeconds        float64  `json:"soak_seconds,omitempty"`
+		Window             string   `json:"window,omitempty"`
 	}
 	configRecord struct {
 		Digest Digest             `json:"digest"`
@@ -109,6 +132,7 @@ type (
 		Files      []FileEdit       `json:"files"`
 		DependsOn  []Dependency     `json:"depends_on"`
 		Facts      factsRecord      `json:"facts"`
+		Place      *Place           `json:"place,omitempty"`
 	}
 	connectionRecord struct {
 		Type            string   `json:"type"`

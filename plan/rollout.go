@@ -14,34 +14,46 @@ import (
 // LastWave is the name of the wave of all hosts that stand in no rollout.
 const LastWave = "rest"
 
+// orders are what the configuration says about the turns of hosts.
+type orders struct {
+	rollouts []schema.Rollout
+	places   map[string]Place // by host; hosts in no rollout are left out
+}
+
+// readOrders reads the orders of a configuration.
+func readOrders(cfg *schema.Config) (orders, schema.Diagnostics) {
+	o := orders{rollouts: cfg.Rollouts, places: map[string]Place{}}
+	rolloutOf, twice := rolloutsByHost(cfg)
+	variables := hostVariables(cfg)
+	for host, i := range rolloutOf {
+		o.places[host] = Place{Rollout: i, Group: variables[host][cfg.Rollouts[i].SpreadBy]}
+	}
+	return o, twice
+}
+
 // assignWaves gives every host its wave and its turn in it. Hosts in no
 // rollout form one last wave.
-func assignWaves(cfg *schema.Config, hosts []HostPlan) (Rollout, schema.Diagnostics) {
-	var diags schema.Diagnostics
-	rolloutOf, twice := rolloutsByHost(cfg)
-	diags = append(diags, twice...)
-	variables := hostVariables(cfg)
+func (o orders) assignWaves(hosts []HostPlan) Rollout {
 	resolved := Rollout{OnFailure: "stop"}
 	byName := map[string]*HostPlan{}
 	var rest []string
-	members := map[*schema.Rollout][]string{}
+	members := make([][]string, len(o.rollouts))
 	for i := range hosts {
 		name := hosts[i].Host
 		byName[name] = &hosts[i]
-		if r := rolloutOf[name]; r != nil {
-			members[r] = append(members[r], name)
+		if place, ordered := o.places[name]; ordered {
+			members[place.Rollout] = append(members[place.Rollout], name)
 		} else {
 			rest = append(rest, name)
 		}
 	}
 	names := map[string]bool{}
-	for i := range cfg.Rollouts {
-		r := &cfg.Rollouts[i]
+	for i, r := range o.rollouts {
 		onFailure := cmp.Or(r.OnFailure, "stop")
-		if len(cfg.Rollouts) == 1 {
+		if len(o.rollouts) == 1 {
 			resolved.OnFailure, resolved.SpreadBy = onFailure, r.SpreadBy
 		}
-		order := spread(members[r], func(host string) string { return variables[host][r.SpreadBy] })
+		order := spread(members[i], func(host string) string { return o.places[host].Group })
 		for _, wave := range cut(r.Waves, order) {
 			name := wave.Name
 			if names[name] {
@@ -65,7 +77,7 @@ func assignWaves(cfg *schema.Config, hosts []HostPlan) (Rollout, schema.Diagnost
 		resolved.Waves = append(resolved.Waves, Wave{Name: name, Hosts: len(rest), OnFailure: "stop"})
 		take(byName, name, spread(rest, func(string) string { return "" }))
 	}
-	return resolved, diags
+	return resolved
 }
 
 func take(hosts map[string]*HostPlan, wave string, names []string) {
@@ -76,13 +88,13 @@ func take(hosts map[string]*HostPlan, wave string, names []string) {
 
 // rolloutsByHost finds the rollout of each host. A host is one transaction,
 // so that two rollouts cannot share it.
-func rolloutsByHost(cfg *schema.Config) (map[string]*schema.Rollout, schema.Diagnostics) {
+func rolloutsByHost(cfg *schema.Config) (map[string]int, schema.Diagnostics) {
 	hostOf := map[schema.Address]string{}
 	for _, t := range cfg.Targets {
 		hostOf[t.Address] = t.Host.Name
 	}
 	var diags schema.Diagnostics
-	byHost := map[string]*schema.Rollout{}
+	byHost := map[string]int{}
 	for i := range cfg.Rollouts {
 		r := &cfg.Rollouts[i]
 		for _, address := range r.Targets {
@@ -90,7 +102,8 @@ func rolloutsByHost(cfg *schema.Config) (map[string]*schema.Rollout, schema.Diag
 			if !planned {
 				continue // left out by -target or -exclude
 			}
-			if other := byHost[host]; other != nil && other != r {
+			if at, ordered := byHost[host]; ordered && at != i {
+				other := cfg.Rollouts[at]
 				diags = append(diags, schema.Diagnostic{
 					Severity: schema.Error, Summary: "Host in two rollouts", Subject: &r.Range, Address: address.String(),
 					Detail: fmt.Sprintf("Host %q is also in rollout %q, declared at %s:%d. All changes of a host are made in one transaction, so that it can have its turn only once. Remove its targets from one of the two.",
@@ -98,7 +111,7 @@ func rolloutsByHost(cfg *schema.Config) (map[string]*schema.Rollout, schema.Diag
 				})
 				continue
 			}
-			byHost[host] = r
+			byHost[host] = i
 		}
 	}
 	return byHost, diags

@@ -4,10 +4,16 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+
+	"github.com/sshform/sshform/schema"
 )
 
+// MaxShards bounds how many shards a fleet is split into.
+const MaxShards = 100_000
+
 // ShardKey returns the first 8 bytes of the SHA-256 of a host's name in hex.
-// It depends on nothing else, so that every machine splits a fleet alike.
+// It depends on nothing else, so that every machine splits a fleet alike. The
+// hosts of a wave take their turns in the same order.
 func ShardKey(host string) string {
 	sum := sha256.Sum256([]byte(host))
 	return hex.EncodeToString(sum[:8])
@@ -17,4 +23,17 @@ func ShardKey(host string) string {
 func Shard(host string, total int) int {
 	sum := sha256.Sum256([]byte(host))
 	return int(binary.BigEndian.Uint64(sum[:8]) % uint64(total))
+}
+
+// OfShard returns the configuration with the targets of one shard only, for
+// reading the hosts of a part. Build is given the whole configuration.
+func OfShard(cfg *schema.Config, index, total int) *schema.Config {
+	part := *cfg
+	part.Targets = nil
+	for _, t := range cfg.Targets {
+		if Shard(t.Host.Name, total) == index {
+			part.Targets = append(part.Targets, t)
+		}
+	}
+	return &part
 }

@@ -27,7 +27,7 @@ const (
 func Verify(p *Plan) error {
 	seen := map[string]bool{}
 	for _, h := range p.Hosts {
-		if err := verifyHost(h, p.Mode); err != nil {
+		if err := cmp.Or(p.verifyPlace(h), verifyHost(h, p.Mode)); err != nil {
 			return &FileError{Reason: fmt.Sprintf("host %q: %v", h.Host, err)}
 		}
 		if seen[h.Host] {

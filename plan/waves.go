@@ -14,7 +14,8 @@ func Waves(cfg *schema.Config) (Rollout, map[string]string, schema.Diagnostics) 
 			hosts = append(hosts, HostPlan{Host: t.Host.Name})
 		}
 	}
-	rollout, found := assignWaves(cfg, hosts)
+	declared, found := readOrders(cfg)
+	rollout := declared.assignWaves(hosts)
 	waveOf := map[string]string{}
 	for _, h := range hosts {
 		waveOf[h.Host] = h.Wave

@@ -19,9 +19,9 @@ import (
 )
 
 // Complete reports whether the plan covers everything that is declared: no
-// targets, no excludes, and every host was reached.
+// targets, no excludes, no shard, and every host was reached.
 func (p *Plan) Complete() bool {
-	return len(p.Options.Targets)+len(p.Options.Excludes)+len(p.Unreachable) == 0
+	return p.Part == nil && len(p.Options.Targets)+len(p.Options.Excludes)+len(p.Unreachable) == 0
 }
 
 // ID returns the digest over everything that matters in the plan, times and
@@ -170,6 +170,7 @@ func newHeader(p *Plan) headerRecord {
 		Variables: map[string]variableRecord{},
 		Options:   optionsRecord(p.Options),
 		Rollout:   rolloutRecord{Waves: []waveRecord{}, OnFailure: p.Rollout.OnFailure, SpreadBy: p.Rollout.SpreadBy},
+		Part:      p.Part.record(),
 	}
 	for _, f := range p.Config.Files {
 		header.Config.Files = append(header.Config.Files, configFileRecord(f))
@@ -211,6 +212,7 @@ func newHostRecord(h HostPlan) hostRecord {
 		},
 		Files: h.Files, DependsOn: h.DependsOn,
 		Facts: factsRecord{OpenSSH: h.Facts.OpenSSH, OS: h.Facts.OS},
+		Place: h.Place,
 	}
 	if c.Type == schema.Local {
 		record.Connection.Machine = &c.Machine

@@ -31,8 +31,8 @@ type applying struct {
 	budgetOK    bool
 	lock        bool
 	lockTimeout time.Duration
-	wave        string
-	policy      schema.Policy
+	waving
+	policy schema.Policy
 }
 
 func (p *program) applyCommand() *cobra.Command {
@@ -59,20 +59,21 @@ func (p *program) applyCommand() *cobra.Command {
 		fs.BoolVar(&o.versionSkew, "allow-version-skew", false, "Accept a plan file that another version of sshform made.")
 	})
 	options(c, "Carrying it out", func(fs *pflag.FlagSet) {
-		fs.StringVar(&o.wave, "wave", "", "Carry out one wave only, by its `NAME`.")
 		fs.BoolVar(&o.lock, "lock", true, "Take no lock on the hosts. Dangerous when somebody else may be at work.")
 		fs.DurationVar(&o.lockTimeout, "lock-timeout", 0, "Wait up to this `TIME`, such as 10s, for hosts that another run has locked.")
 		fs.BoolVar(&p.detailed, "detailed-exitcode", false, "Tell failures apart: 4 some hosts failed, 5 stopped, 6 refused, 7 locked.")
 		fs.BoolVar(&o.budgetOK, "budget-ok", false, "Failures within the limits of their wave do not fail the command.")
 	})
+	o.waving.options(c)
 	p.planOptions(c, &o.planning)
+	o.sharding.options(c, "Carry out one shard of a saved plan")
 	p.displayOptions(c)
 	o.reporting.options(c)
 	c.ValidArgsFunction = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return nil, cobra.ShellCompDirectiveDefault
 	}
 	c.RunE = func(c *cobra.Command, args []string) error {
-		if err := errors.Join(o.check(), o.begin("apply", p.now()), p.openEvents()); err != nil {
+		if err := errors.Join(o.planning.check(), o.waving.check(), o.sharding.resolve(p.env), o.begin("apply", p.now()), p.openEvents()); err != nil {
 			return err
 		}
 		if err := p.readPolicy(&o.policy); err != nil {
@@ -96,6 +97,11 @@ func (p *program) applyNow(ctx context.Context, o *applying) error {
 		return problem("Plan file or auto-approve required",
 			"With -json, -input=false or SSHFORM_INPUT=0 nobody is asked to approve. Give apply a plan file that "+
 				"sshform plan -out wrote, or approve in advance with -auto-approve. No host was contacted.")
+	case o.shard.Total > 0:
+		return problem("Option needs a plan file", "-shard: each shard would make a plan of its own, with waves and budgets of its own. "+
+			"Make one plan for all, and give each its file: sshform apply -shard=I/N FILE.")
+	case len(o.after) > 0:
+		return problem("Option needs a plan file", "-after: what was done belongs to a saved plan; name its file.")
 	case o.planID != "":
 		return problem("Option needs a plan file", "-plan-id says which saved plan was approved; name its file: sshform apply -plan-id=ID FILE.")
 	}
@@ -115,6 +121,9 @@ func (p *program) applyNow(ctx context.Context, o *applying) error {
 		return savedPlanRequired("The configuration says plan { require_saved = true }")
 	}
 	p.showPlan(m, "apply")
+	if err := p.mayStart(m.plan, &o.waving); err != nil {
+		return err
+	}
 	if m.changes() > 0 && !o.autoApprove {
 		yes, err := p.approve(ctx, "Do you want to perform these actions?", consequence(m.plan))
 		if err != nil {
@@ -170,6 +179,9 @@ func (p *program) applyFile(c *cobra.Command, o *applying, file string) error {
 	if err := sameVariables(built, o.loading); err != nil {
 		return err
 	}
+	if err := p.mayStart(built, &o.waving); err != nil {
+		return err
+	}
 	d, err := p.newDialer(o.input)
 	if err != nil {
 		return err
@@ -207,6 +219,8 @@ func (p *program) mayBeApplied(built *plan.Plan, o *applying) error {
 	switch {
 	case built.Errored:
 		return p.refuse("Plan is incomplete", "There were errors when it was made.")
+	case built.Part != nil:
+		return p.refuse("Plan is one part of several", partNote(built.Part))
 	case o.planID != "" && o.planID != id:
 		return p.refuse("Plan is not the approved one", fmt.Sprintf("Approved is %s, and this plan is %s.", o.planID, id))
 	case !o.versionSkew && semver.MajorMinor("v"+built.Tool.Version) != semver.MajorMinor("v"+tool.Version):
@@ -260,6 +274,7 @@ func (p *program) carryOut(ctx context.Context, built *plan.Plan, o *applying, h
 		Journal:        history.Path,
 		KeepJournals:   history.Keep,
 		Wave:           o.wave,
+		Shard:          o.shard,
 		NoLock:         !o.lock,
 		LockTimeout:    o.lockTimeout,
 		ReloadCommands: o.policy.ReloadCommands,

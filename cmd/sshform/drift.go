@@ -21,10 +21,11 @@ func (p *program) driftCommand() *cobra.Command {
 		fs.BoolVar(&p.detailed, "detailed-exitcode", false, "Exit with 0 for no drift, 1 for an error, 2 for drift.")
 	})
 	p.planOptions(c, &o)
+	o.sharding.options(c, "Read one shard of the fleet")
 	p.displayOptions(c)
 	r.options(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		if err := errors.Join(o.check(), r.begin("drift", p.now()), p.openEvents()); err != nil {
+		if err := errors.Join(o.check(), o.resolve(p.env), r.begin("drift", p.now()), p.openEvents()); err != nil {
 			return err
 		}
 		m, err := p.lookOnly(c.Context(), o, &r, "drift")

@@ -35,10 +35,11 @@ func (p *program) planCommand() *cobra.Command {
 	hide(c, "lock", "lock-timeout")
 	complete(c, "out")
 	p.planOptions(c, &o)
+	o.sharding.options(c, "Plan one shard of the fleet, for sshform plan-merge")
 	p.displayOptions(c)
 	r.options(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		if err := errors.Join(o.check(), r.begin("plan", p.now()), p.openEvents()); err != nil {
+		if err := errors.Join(o.check(), o.resolve(p.env), r.begin("plan", p.now()), p.openEvents()); err != nil {
 			return err
 		}
 		if out != "" {
@@ -118,6 +119,10 @@ func (p *program) savePlan(built *plan.Plan, out string) error {
 	}
 	p.view().Note("Saved the plan to: " + out)
 	p.view().Note("Id: " + id)
+	if built.Part != nil {
+		p.view().Hint(partNote(built.Part))
+		return nil
+	}
 	p.view().Hint(fmt.Sprintf("To perform exactly these actions, run:\n    sshform apply %q", out))
 	return nil
 }

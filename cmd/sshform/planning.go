@@ -24,6 +24,7 @@ import (
 // plan.
 type planning struct {
 	loading
+	sharding
 	targets, targetFiles   []string
 	excludes, excludeFiles []string
 	parallelism            int
@@ -173,10 +174,14 @@ func (p *program) buildPlan(ctx context.Context, o planning, d apply.Dialer) (*m
 		return nil, nil, err
 	}
 	p.declared = cfg
-	m := &made{configuration: configuration, reading: readingOf(cfg)}
+	mine := cfg
+	if o.shard.Total > 0 {
+		mine = plan.OfShard(cfg, o.shard.Index, o.shard.Total)
+	}
+	m := &made{configuration: configuration, reading: readingOf(mine)}
 	p.view().Reading(m.reading)
 	began := p.now()
-	observed := apply.Observe(ctx, cfg, apply.ObserveOptions{
+	observed := apply.Observe(ctx, mine, apply.ObserveOptions{
 		Dialer: d, Asks: plan.Asks, Parallelism: o.parallelism, Events: p.view().Event,
 	})
 	built, found := plan.Build(cfg, untilCancelled(ctx, observed), plan.BuildOptions{
@@ -184,6 +189,7 @@ func (p *program) buildPlan(ctx context.Context, o planning, d apply.Dialer) (*m
 		Options: plan.Options{
 			Targets: o.targets, Excludes: o.excludes, AllowUnreachable: o.allowUnreachable,
 		},
+		Shard: o.shard.Index, Shards: o.shard.Total,
 	})
 	if ctx.Err() != nil {
 		return nil, nil, problem("Interrupted", "The hosts were being read. Nothing was changed.")

@@ -73,7 +73,12 @@ func (r *reporting) begin(operation string, now time.Time) error {
 
 // finish writes the reports, whatever the command came to.
 func (p *program) finishReports(r *reporting, outcome error) error {
-	r.told.Finished, r.told.Found, r.told.Redact = p.now(), p.found, p.redact
+	return p.finishReportsAt(r, outcome, p.now())
+}
+
+// finishReportsAt is finishReports for what ended at another time.
+func (p *program) finishReportsAt(r *reporting, outcome error, finished time.Time) error {
+	r.told.Finished, r.told.Found, r.told.Redact = finished, p.found, p.redact
 	if told := problems(nil); errors.As(outcome, &told) {
 		r.told.Found = append(r.told.Found, told...)
 	}

@@ -123,7 +123,7 @@ func listOf(names []string) string {
 
 // restore plans, and carries the plan out or writes it.
 func (p *program) restore(ctx context.Context, o *restoring) error {
-	if err := errors.Join(o.check(), o.begin("restore", p.now()), p.openEvents()); err != nil {
+	if err := errors.Join(o.planning.check(), o.begin("restore", p.now()), p.openEvents()); err != nil {
 		return err
 	}
 	if err := p.readPolicy(&o.policy); err != nil {

@@ -79,7 +79,7 @@ func (p *program) otherCommands() []*cobra.Command {
 	return []*cobra.Command{
 		p.completionCommand(), p.consoleCommand(), p.destroyCommand(), p.driftCommand(), p.explainCommand(), p.fmtCommand(),
 		p.forceUnlockCommand(), p.graphCommand(), p.historyCommand(), p.importCommand(), p.inspectCommand(), p.lintCommand(), p.locksCommand(), p.manCommand(),
-		p.outputCommand(), p.probeCommand(), p.restoreCommand(), p.runsCommand(), p.schemaCommand(), p.showCommand(), p.versionCommand(),
+		p.outputCommand(), p.planMergeCommand(), p.probeCommand(), p.reportCommand(), p.restoreCommand(), p.runsCommand(), p.schemaCommand(), p.showCommand(), p.versionCommand(),
 	}
 }
 

@@ -34,6 +34,16 @@ func TestRealSSHD(t *testing.T) {
 	})
 }
 
+// TestFleet runs testdata/fleet/*.txtar, in which sshform changes several
+// private sshds.
+func TestFleet(t *testing.T) {
+	program := testenv.Program(t, "sshd")
+	testenv.Program(t, "ssh-keygen")
+	runScripts(t, "testdata/fleet", func(env *testscript.Env) {
+		env.Values[fleetKey{}] = &privateFleet{program: program}
+	})
+}
+
 func runScripts(t *testing.T, dir string, prepare func(*testscript.Env)) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 dir,
@@ -47,7 +57,7 @@ func runScripts(t *testing.T, dir string, prepare func(*testscript.Env)) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": exitStatus, "valid": keepsSchema,
-			"sshd": sshd, "another": another, "dropbear": dropbear, "hang": hang,
+			"sshd": sshd, "fleet": fleet, "another": another, "dropbear": dropbear, "hang": hang,
 			"recipe": recipe,
 		},
 	})

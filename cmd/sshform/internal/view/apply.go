@@ -159,10 +159,12 @@ func (h *Human) Report(p *plan.Plan, r *apply.Report) {
 	line := fmt.Sprintf("Resources: %d added, %d changed, %d destroyed.", t.add, t.change, t.destroy)
 	if r.Succeeded() && r.Stopped == nil {
 		h.print("\n%s %s\n", h.out.paint(green, "Apply complete!"), line)
+		h.waveSummary(r, nil)
 		return
 	}
 	h.print("\n%s %s\n", h.out.paint(red, "Apply incomplete."), line)
 	h.print("Hosts: %s.\n", countsText(r.Counts()))
+	h.waveSummary(r, wavesLeft(p, r))
 	if len(r.Pending) > 0 {
 		h.print("\n%s\n", Wrap("The connections to these hosts were cut in the middle of a change. The watchdog on each "+
 			"puts the old state back by itself; look with sshform locks: "+h.line(strings.Join(r.Pending, ", ")), h.paper.Out.wrapWidth()))

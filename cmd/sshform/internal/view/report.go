@@ -21,6 +21,8 @@ type Reported struct {
 	// Plan is nil when none came about.
 	Plan   *plan.Plan
 	PlanID string
+	// PlanHosts is how many hosts the plan has, where Plan is nil; 0 is unknown.
+	PlanHosts int
 	// Report is nil unless something was applied.
 	Report            *apply.Report
 	Wave              string // of -wave; empty is all
@@ -114,13 +116,29 @@ type ResultDocument struct {
 	FinishedAt    string         `json:"finished_at"`
 	Counts        map[string]int `json:"counts"`
 	Stopped       string         `json:"stopped,omitempty"`
-	Hosts         []ResultHost   `json:"hosts"`
+	// PlanHosts is how many hosts the plan has; 0 is unknown.
+	PlanHosts int          `json:"plan_hosts,omitempty"`
+	Waves     []ResultWave `json:"waves"`
+	Hosts     []ResultHost `json:"hosts"`
 }
 
 // A ResultShard says which part of the fleet a result is of.
 type ResultShard struct {
 	Index int `json:"index"`
 	Total int `json:"total"`
+}
+
+// A ResultWave is how far a wave came. Complete says that it ran to its end,
+// its soak included, within its budget: the next wave may start.
+type ResultWave struct {
+	Name       string         `json:"name"`
+	Index      int            `json:"index"`
+	Hosts      int            `json:"hosts"`
+	Counts     map[string]int `json:"counts"`
+	Soak       float64        `json:"soak_seconds,omitempty"`
+	StartedAt  string         `json:"started_at"`
+	FinishedAt string         `json:"finished_at"`
+	Complete   bool           `json:"complete"`
 }
 
 // A ResultHost is what became of one host.
@@ -139,7 +157,11 @@ type ResultHost struct {
 func (r Reported) json(w io.Writer) error {
 	document := ResultDocument{
 		FormatVersion: reportVersion, Operation: r.Operation, PlanID: r.PlanID, Trace: r.Trace, Wave: r.Wave,
-		StartedAt: stamp(r.Started), FinishedAt: stamp(r.Finished), Counts: map[string]int{}, Hosts: []ResultHost{},
+		StartedAt: stamp(r.Started), FinishedAt: stamp(r.Finished), Counts: map[string]int{},
+		PlanHosts: r.PlanHosts, Waves: []ResultWave{}, Hosts: []ResultHost{},
+	}
+	if r.Plan != nil {
+		document.PlanHosts = len(r.Plan.Hosts)
 	}
 	for _, o := range apply.Outcomes() {
 		document.Counts[string(o)] = 0
@@ -151,6 +173,9 @@ func (r Reported) json(w io.Writer) error {
 		}
 		if r.Report.Stopped != nil {
 			document.Stopped = r.Report.Stopped.Kind
+		}
+		for _, w := range r.Report.Waves {
+			document.Waves = append(document.Waves, resultWave(w))
 		}
 	}
 	for _, h := range r.fates() {
@@ -168,6 +193,19 @@ func (r Reported) json(w io.Writer) error {
 		document.Hosts = append(document.Hosts, line)
 	}
 	return encode(w, document)
+}
+
+func resultWave(w apply.WaveReport) ResultWave {
+	out := ResultWave{
+		Name: w.Name, Index: w.Index, Hosts: w.Hosts, Counts: map[string]int{}, Soak: w.Soak.Seconds(),
+		StartedAt: stamp(w.Started), FinishedAt: stamp(w.Finished), Complete: w.Complete,
+	}
+	for outcome, n := range w.Counts {
+		if n > 0 {
+			out.Counts[string(outcome)] = n
+		}
+	}
+	return out
 }
 
 // retry writes the addresses of what did not succeed, for -target-file.

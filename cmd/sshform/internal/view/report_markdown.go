@@ -38,6 +38,12 @@ func cut(text string) string {
 
 func (r Reported) summaryLine() string {
 	switch {
+	case r.Plan == nil && r.Report != nil: // the merged results of several runs
+		word := "Apply complete!"
+		if !r.Report.Succeeded() || r.Report.Stopped != nil {
+			word = "Apply incomplete."
+		}
+		return fmt.Sprintf("**%s** Hosts: %s.", word, countsText(r.Report.Counts()))
 	case r.Plan == nil:
 		return "**Failed**: no plan came about."
 	case r.Report != nil:
