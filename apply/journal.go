@@ -66,7 +66,11 @@ type journal struct {
 	mu       sync.Mutex
 	file     *os.File
 	previous string
+	size     int64 // of the whole lines
 	now      func() time.Time
+	// broken is why a line could not be written; nothing is written behind a
+	// gap, which would look like an edited journal.
+	broken error
 }
 
 // startJournal makes the file and removes the oldest beyond what is kept.
@@ -137,13 +141,19 @@ func (j *journal) write(e Entry) error {
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
-	if _, err := j.file.Write(append(line, '\n')); err != nil {
-		return fmt.Errorf("journal: %w", err)
+	if j.broken != nil {
+		return j.broken
 	}
-	if err := j.file.Sync(); err != nil {
-		return fmt.Errorf("journal: %w", err)
+	_, err = j.file.Write(append(line, '\n'))
+	if err == nil {
+		err = j.file.Sync()
 	}
-	j.previous = hashLine(line)
+	if err != nil {
+		j.file.Truncate(j.size) // half a line is of no use, and may stay if this fails too
+		j.broken = fmt.Errorf("journal: %w", err)
+		return j.broken
+	}
+	j.previous, j.size = hashLine(line), j.size+int64(len(line))+1
 	return nil
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"al.essio.dev/pkg/shellescape"
@@ -179,13 +180,14 @@ func podJobs(content []byte) (map[string]job, error) {
 			JobTemplate struct {
 				Spec struct{ Template pod }
 			} `yaml:"jobTemplate"`
+			Template pod // of a Job
 		}
 	}
 	if err := yaml.Unmarshal(content, &object); err != nil {
 		return nil, err
 	}
 	jobs := map[string]job{}
-	for _, c := range object.Spec.JobTemplate.Spec.Template.Spec.Containers {
+	for _, c := range slices.Concat(object.Spec.JobTemplate.Spec.Template.Spec.Containers, object.Spec.Template.Spec.Containers) {
 		jobs[c.Name] = c.job()
 	}
 	return kept(jobs), nil

@@ -26,6 +26,7 @@ func recipes() map[string]func([]byte) (map[string]job, error) {
 		"gitlab/.gitlab-ci.yml":          gitlabJobs,
 		"atlantis/repos.yaml":            atlantisJobs,
 		"kubernetes/cronjob.yaml":        podJobs,
+		"kubernetes/indexed-job.yaml":    podJobs,
 		"argo-workflows/rollout.yaml":    argoJobs,
 		"systemd/sshform-pull.service":   unitJobs,
 		"../.pre-commit-hooks.yaml":      hookJobs,
@@ -61,6 +62,7 @@ func TestRecipes(t *testing.T) {
 	t.Run("scripts", func(t *testing.T) {
 		runScripts(t, "testdata/recipes", func(env *testscript.Env) {
 			env.Values[sshdKey{}] = &private{program: program}
+			env.Values[fleetKey{}] = &privateFleet{program: program}
 			env.Values[ranKey{}] = ran
 			env.Setenv("PATH", env.Getenv("PATH")+string(os.PathListSeparator)+tools)
 			examples, err := filepath.Abs("../../examples")

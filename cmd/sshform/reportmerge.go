@@ -62,7 +62,7 @@ func (p *program) reportMergeCommand() *cobra.Command {
 				return err
 			}
 		} else {
-			view.NewHuman(p.paper()).Merged(m, len(args))
+			view.NewHuman(p.paper()).Merged(m)
 		}
 		return err
 	}

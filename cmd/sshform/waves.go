@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -76,8 +77,30 @@ func (p *program) refuseWave(why string) error {
 	return failed
 }
 
-// mergedFrom reads result files and puts them together.
-func mergedFrom(files []string) (view.Merged, error) {
+// resultFiles puts the *.json files of a folder in its place.
+func resultFiles(names []string) ([]string, error) {
+	var files []string
+	for _, name := range names {
+		info, err := os.Stat(name)
+		if err != nil || !info.IsDir() {
+			files = append(files, name) // what is wrong with it is told when it is read
+			continue
+		}
+		inside, err := filepath.Glob(filepath.Join(name, "*.json"))
+		if err != nil || len(inside) == 0 {
+			return nil, problem("Results not found", name+" is a folder without results, which are called *.json.")
+		}
+		files = append(files, inside...)
+	}
+	return files, nil
+}
+
+// mergedFrom reads result files, and those in folders, and puts them together.
+func mergedFrom(names []string) (view.Merged, error) {
+	files, err := resultFiles(names)
+	if err != nil {
+		return view.Merged{}, err
+	}
 	var documents []view.ResultDocument
 	for _, file := range files {
 		document, err := readResult(file)

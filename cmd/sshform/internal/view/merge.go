@@ -49,6 +49,7 @@ type Merged struct {
 	Report            *apply.Report
 	PlanID            string
 	PlanHosts         int
+	Results           int // how many were put together
 	Started, Finished time.Time
 	// Missing names the shards of which there is no result.
 	Missing []string
@@ -75,7 +76,7 @@ func slotOf(d ResultDocument) slot {
 func MergeResults(documents []ResultDocument) (Merged, error) {
 	documents = slices.Clone(documents)
 	slices.SortStableFunc(documents, func(a, b ResultDocument) int { return strings.Compare(a.FinishedAt, b.FinishedAt) })
-	m := Merged{Report: &apply.Report{}}
+	m := Merged{Report: &apply.Report{}, Results: len(documents)}
 	hosts := map[string]apply.HostReport{}
 	last := map[slot]ResultDocument{}
 	for _, d := range documents {
@@ -242,9 +243,10 @@ func (m *Merged) waves(documents []ResultDocument) {
 	slices.SortFunc(m.Report.Waves, func(a, b apply.WaveReport) int { return cmp.Compare(a.Index, b.Index) })
 }
 
-// stopped says why the last run of a share was stopped, if hosts were left.
+// stopped says why the last run of a share was stopped, unless every host is
+// as it should be by now.
 func (m *Merged) stopped(last map[slot]ResultDocument) {
-	if m.Report.Counts()[apply.Skipped] == 0 {
+	if m.Report.Succeeded() {
 		return
 	}
 	kinds := map[string]bool{}
@@ -262,9 +264,9 @@ func (m *Merged) stopped(last map[slot]ResultDocument) {
 }
 
 // Merged prints what several results come to.
-func (h *Human) Merged(m Merged, results int) {
+func (h *Human) Merged(m Merged) {
 	h.Diagnose(ReportDiagnostics(m.Report))
-	h.print("\n%s of plan %s\n", h.out.paint(strong, Count(results, "result")), h.line(m.PlanID))
+	h.print("\n%s of plan %s\n", h.out.paint(strong, Count(m.Results, "result")), h.line(m.PlanID))
 	h.print("Hosts: %s.\n", countsText(m.Report.Counts()))
 	h.waveSummary(m.Report, nil)
 	if left := m.PlanHosts - len(m.Report.Hosts); left > 0 {
