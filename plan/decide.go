@@ -292,6 +292,7 @@ func (s *scene) overridden(change *Change, t schema.Target) schema.Diagnostics {
 		diags = append(diags, refused...)
 	}
 	change.Notes = append(change.Notes, s.doubts(login)...)
+	change.Notes = append(change.Notes, s.linted(t)...)
 	return diags
 }
 
@@ -455,7 +456,7 @@ func (s *scene) overrides(t schema.Target, setting schema.Setting, login Login) 
 			continue
 		}
 		block := strings.TrimSpace(d.Block.Keyword + " " + d.Block.Text)
-		notes = append(notes, fmt.Sprintf("%s (%s:%d) keeps %s = %s", block, s.short(d.File), s.oldLine(d.Place), setting.Keyword.HCL(), value))
+		notes = append(notes, fmt.Sprintf("%s (%s) keeps %s = %s", block, s.pointer(d.Place), setting.Keyword.HCL(), value))
 		if t.RefuseOverrides {
 			diags = append(diags, s.refusal(t, setting.Range, "A block overrides the setting", fmt.Sprintf(
 				"%s at %s:%d sets %s to %s for some, and the block says match_overrides = \"error\". Remove that line, or manage it with a block of its own.", block, d.File, d.Line, setting.Keyword, value)))

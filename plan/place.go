@@ -100,7 +100,10 @@ func (s *scene) includeInMain(r *sshconf.Result, file string) (sshconf.Inclusion
 }
 
 func (s *scene) replaceSpot(w want, at sshconf.Place) spot {
-	reason := fmt.Sprintf("line %d", s.oldLine(at))
+	reason := "the line just written"
+	if line := s.oldLine(at); line != 0 {
+		reason = fmt.Sprintf("line %d", line)
+	}
 	return spot{file: at.File, reason: reason + s.of(at.File), write: func(d *draft) bool {
 		before := d.lines[at.Line-1].text
 		after := withArgument(d.parse().Line(at.Line), string(w.argument))
@@ -131,7 +134,7 @@ func withArgument(line sshconf.Line, argument string) string {
 func (s *scene) aboveSpot(w want, include sshconf.Inclusion, from sshconf.Place) spot {
 	return spot{
 		file:   s.main,
-		reason: fmt.Sprintf("above Include at line %d, overrules %s:%d", s.oldLine(include.Place), s.short(from.File), from.Line),
+		reason: fmt.Sprintf("above Include at line %d, overrules %s", s.oldLine(include.Place), s.pointer(from)),
 		write: func(d *draft) bool {
 			indent := plainIndent(d.parse().Line(include.Line))
 			d.insert(include.Line, indent+w.line()+d.newline(), w.address())
@@ -153,8 +156,8 @@ func (s *scene) globalSpots(w want) []spot {
 		spots = append(spots, s.insertSpot(w, first, "at the end"))
 	} else {
 		at := aboveBlank(file, aboveComments(file, first))
-		header := s.oldLine(sshconf.Place{File: s.main, Line: first})
-		spots = append(spots, s.insertSpot(w, at, fmt.Sprintf("before %s at line %d", file.Line(first).Name(), header)))
+		header := s.header(sshconf.Place{File: s.main, Line: first}, file.Line(first).Name())
+		spots = append(spots, s.insertSpot(w, at, "before "+header))
 	}
 	return append(spots, s.insertSpot(w, 1, "at the top"))
 }
@@ -299,7 +302,10 @@ func (s *scene) aboveGlobalSpot(w want, header string) []spot {
 		return nil
 	}
 	at := aboveComments(s.file(s.main), first)
-	reason := fmt.Sprintf("%s above line %d, which is for everybody", newBlock, s.oldLine(sshconf.Place{File: s.main, Line: first}))
+	reason := newBlock + " above a line just written, which is for everybody"
+	if line := s.oldLine(sshconf.Place{File: s.main, Line: first}); line != 0 {
+		reason = fmt.Sprintf("%s above line %d, which is for everybody", newBlock, line)
+	}
 	return []spot{{file: s.main, reason: reason, write: func(d *draft) bool {
 		newline := d.newline()
 		lines := []string{header + newline, "    " + w.line() + newline, newline, "Host *" + newline}
@@ -362,14 +368,14 @@ func (s *scene) inBlockSpots(w want, block *sshconf.Block) []spot {
 	}
 	name := strings.TrimSpace(block.Keyword + " " + block.Text)
 	after := func(line int, reason string) spot {
-		return spot{file: block.File, reason: fmt.Sprintf(reason, name, s.oldLine(block.Place)) + s.of(block.File), write: func(d *draft) bool {
+		return spot{file: block.File, reason: reason + s.header(block.Place, name) + s.of(block.File), write: func(d *draft) bool {
 			d.insert(line+1, indent+w.line()+d.newline(), w.address())
 			return true
 		}}
 	}
-	spots = append(spots, after(last, "in %s at line %d"))
+	spots = append(spots, after(last, "in "))
 	if last > block.Line {
-		spots = append(spots, after(block.Line, "at the head of %s at line %d"))
+		spots = append(spots, after(block.Line, "at the head of "))
 	}
 	return spots
 }
@@ -378,7 +384,10 @@ func (s *scene) inBlockSpots(w want, block *sshconf.Block) []spot {
 func (s *scene) newBlockSpot(w want, file string, before int, header string) spot {
 	reason := endOfFile
 	if before > 0 {
-		reason = fmt.Sprintf("%s before line %d", newBlock, s.oldLine(sshconf.Place{File: file, Line: before}))
+		reason = newBlock + " before another new one"
+		if line := s.oldLine(sshconf.Place{File: file, Line: before}); line != 0 {
+			reason = fmt.Sprintf("%s before line %d", newBlock, line)
+		}
 	}
 	return spot{file: file, reason: reason, write: func(d *draft) bool {
 		at := len(d.lines) + 1
@@ -463,7 +472,7 @@ func (s *scene) firstDropInSpot(w want) []spot {
 	if err != nil || !s.known(name) || s.observed(name).State != Missing {
 		return nil
 	}
-	overruled := fmt.Sprintf(", overrules %s:%d", s.short(from[0].File), from[0].Line)
+	overruled := ", overrules " + s.pointer(from[0])
 	if s.tree.File(name) != nil {
 		spots := s.blockSpots(w, name)
 		for i := range spots {
@@ -505,14 +514,30 @@ func (s *scene) includedPath(base string) (string, error) {
 	return "", fmt.Errorf("no Include line in the global section of %s would read a file called %s%s", s.main, base, missing)
 }
 
-// oldLine returns the number that a line had before any edit, or the one it
-// has if it is new.
+// oldLine returns the number that a line has in the file as people see it,
+// before any edit; 0 for a line that is new.
 func (s *scene) oldLine(at sshconf.Place) int {
 	d, begun := s.drafts[at.File]
-	if begun && at.Line <= len(d.lines) && d.lines[at.Line-1].old != 0 {
+	if begun && at.Line <= len(d.lines) {
 		return d.lines[at.Line-1].old
 	}
 	return at.Line
+}
+
+// header names the first line of a block by its number, or as the new one.
+func (s *scene) header(at sshconf.Place, text string) string {
+	if line := s.oldLine(at); line != 0 {
+		return fmt.Sprintf("%s at line %d", text, line)
+	}
+	return "the new " + text
+}
+
+// pointer is FILE:LINE, or the file alone for a new line.
+func (s *scene) pointer(at sshconf.Place) string {
+	if line := s.oldLine(at); line != 0 {
+		return fmt.Sprintf("%s:%d", s.short(at.File), line)
+	}
+	return s.short(at.File)
 }
 
 // parse returns the draft as a file.

@@ -32,6 +32,8 @@ type scene struct {
 	inBlocks map[Login]bool
 	// mute remembers why nobody can be asked about a block.
 	mute map[*sshconf.Block]string
+	// findings are those of Lint; nil before they are asked for.
+	findings []Finding
 	// unjudged is how many blocks have no judge, because there are so many.
 	unjudged int
 

@@ -31,7 +31,31 @@ func (s *scene) take(w *want) (string, *schema.Diagnostic) {
 	if len(removed) == 0 {
 		return "", nil
 	}
-	return "removes " + strings.Join(removed, ", "), nil
+	return "removes " + strings.Join(removed, ", ") + s.emptied(*w), nil
+}
+
+// emptied names a block of the target's scope in which nothing is left. Its
+// first line stays: it takes nothing from anybody, and a plan that could remove
+// first lines of blocks could give to everybody what follows them (see
+// verifyEdit).
+func (s *scene) emptied(w want) string {
+	if !narrow(w.target.Scope) {
+		return ""
+	}
+	r := s.now(w.login)
+	holds := map[*sshconf.Block]bool{}
+	for _, d := range r.Directives {
+		holds[d.Block] = true
+	}
+	for _, in := range r.Includes {
+		holds[in.Block] = true
+	}
+	for _, b := range r.Blocks {
+		if s.owned(b.File) && s.sameScope(b, w.target.Scope) && !holds[b] {
+			return "; " + s.header(b.Place, header(b)) + s.of(b.File) + " stays, and sets nothing"
+		}
+	}
+	return ""
 }
 
 // withoutLine removes a line, unless that changes anything but the keyword.

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/sshform/sshform/cmd/sshform/internal/view"
+	"github.com/sshform/sshform/plan"
 	"github.com/sshform/sshform/schema"
 	"github.com/sshform/sshform/schema/hclfile"
 )
@@ -21,8 +22,9 @@ func (p *program) validateCommand() *cobra.Command {
 		Use:   "validate [options]",
 		Short: "Check the configuration, connecting to nobody",
 		Long: "Checks the configuration of this directory: its syntax, blocks, arguments, references, types and " +
-			"the ranges of keepalive settings. It needs no values for variables, reads no inventory, connects to " +
-			"no host and runs no program, so that it is safe for files that nobody has reviewed.",
+			"the ranges of keepalive settings, and warns of values that do not do what people believe on any " +
+			"release. It needs no values for variables, reads no inventory, connects to " +
+			"no host, runs no program and reads no OpenSSH file, so that it is safe for files that nobody has reviewed.",
 		Args: noArguments,
 	}
 	options(c, "Output", func(fs *pflag.FlagSet) {
@@ -107,7 +109,10 @@ func (p *program) validate(ctx context.Context) schema.Diagnostics {
 	if err := someConfiguration("."); err != nil {
 		return diagnosticsOf(err)
 	}
-	_, found := p.loadOffline(ctx)
+	configuration, found := p.loadOffline(ctx)
+	if !found.HasErrors() && configuration.Config != nil {
+		found = append(found, plan.Surprises(configuration.Config.Targets)...).Sorted()
+	}
 	return found
 }
 
