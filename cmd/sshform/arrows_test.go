@@ -35,7 +35,7 @@ var house = map[string]struct {
 }
 
 // tests are rooms that only tests enter; the program must not reach them.
-var tests = []string{"schema/testenv", "apply/applytest", "apply/applytest/lab", "apply/applytest/e2e", "apply/applytest/fleet", "apply/remote/labtest"}
+var tests = []string{"schema/testenv", "apply/applytest", "apply/applytest/lab", "apply/applytest/e2e", "apply/applytest/fleet", "apply/applytest/fleet/bench", "apply/remote/labtest"}
 
 type listed struct {
 	ImportPath string

@@ -1,0 +1,95 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+
+	"github.com/sshform/sshform/apply"
+)
+
+// A trial is work in a process of its own, whose memory is its alone.
+type trial struct {
+	Work     string // "plan" or "apply"
+	Port     int
+	Hosts    int
+	Others   int // further lines of known_hosts
+	Parallel int
+	Interval int // declared; an apply that repeats one changes nothing
+	Hashed   bool
+	Dir      string
+}
+
+// A result is what a trial took.
+type result struct {
+	cost
+	Idle int // KiB held before the work
+	Peak int // KiB held at most
+}
+
+// child is the process of a trial. One host is planned first, so that what is
+// done once (known_hosts, keys) is not counted among the hosts' work.
+func child(args []string) error {
+	flags := flag.NewFlagSet("child", flag.ExitOnError)
+	spec := flags.String("trial", "", "")
+	flags.Parse(args)
+	var t trial
+	if err := json.Unmarshal([]byte(*spec), &t); err != nil {
+		return err
+	}
+	c, err := newController(t.Dir, t.Port, t.Hosts, t.Others, t.Parallel, t.Hashed)
+	if err != nil {
+		return err
+	}
+	defer c.dialer.Close()
+	ctx := context.Background()
+	if _, err := c.plan(ctx, 1, t.Interval, true); err != nil {
+		return err
+	}
+	work := func() error {
+		_, err := c.plan(ctx, t.Hosts, t.Interval, true)
+		return err
+	}
+	if t.Work == "apply" {
+		p, err := c.plan(ctx, t.Hosts, t.Interval, true)
+		if err != nil {
+			return err
+		}
+		work = func() error { return c.apply(ctx, p, apply.Changed) }
+	}
+	var r result
+	if r.Idle, err = peak(); err != nil {
+		return err
+	}
+	if r.cost, err = measure(work); err != nil {
+		return err
+	}
+	if r.Peak, err = peak(); err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(r)
+}
+
+// run does the trial.
+func (t trial) run() (result, error) {
+	spec, err := json.Marshal(t)
+	if err != nil {
+		return result{}, err
+	}
+	cmd := exec.Command("/proc/self/exe", "child", "-trial", string(spec))
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	if err != nil {
+		return result{}, fmt.Errorf("trial %s: %w: %s", spec, err, strings.TrimSpace(said.String()))
+	}
+	var r result
+	return r, json.Unmarshal(out, &r)
+}

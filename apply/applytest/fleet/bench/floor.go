@@ -1,0 +1,149 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+
+	"github.com/pkg/sftp"
+	"golang.org/x/crypto/ssh"
+
+	"github.com/sshform/sshform/apply/applytest/fleet"
+)
+
+// The floor: the least client that does the same work with the same libraries
+// on the same hosts. It checks no fingerprint but the one it is given, keeps no
+// deadline, asks for no sign of life and explains no error.
+
+const configFile = "/etc/ssh/sshd_config"
+
+// A floor is such a client.
+type floor struct {
+	fleet *fleet.Fleet
+	port  int
+}
+
+func (f floor) login(i int) (*ssh.Client, error) {
+	address := net.JoinHostPort(fleet.Address(i), fmt.Sprint(f.port))
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	c, chans, reqs, err := ssh.NewClientConn(conn, address, &ssh.ClientConfig{
+		User: "root", Auth: []ssh.AuthMethod{ssh.PublicKeys(client)},
+		HostKeyCallback: ssh.FixedHostKey(f.fleet.HostKey(i)), HostKeyAlgorithms: []string{ssh.KeyAlgoED25519},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return ssh.NewClient(c, chans, reqs), nil
+}
+
+// client is the key of every fleet, parsed once.
+var client = fleet.New(0).Client()
+
+func (f floor) loginOnly(i int) error {
+	c, err := f.login(i)
+	if err != nil {
+		return err
+	}
+	return c.Close()
+}
+
+// read is a lean read over SFTP: what is known to be read is asked for, and
+// nothing to find the end.
+func (f floor) read(i int) error {
+	c, err := f.login(i)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	_, err = read(c)
+	return err
+}
+
+func read(c *ssh.Client) ([]byte, error) {
+	files, err := sftp.NewClient(c)
+	if err != nil {
+		return nil, err
+	}
+	defer files.Close()
+	file, err := files.Open(configFile)
+	if err != nil {
+		return nil, err
+	}
+	var content bytes.Buffer
+	if _, err := file.WriteTo(&content); err != nil {
+		return nil, err
+	}
+	return content.Bytes(), file.Close()
+}
+
+// change is a naive edit by one exec: it reads, has one script write, check,
+// rename and reload, and logs in anew to look.
+func (f floor) change(i int, interval int) error {
+	c, err := f.login(i)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	content, err := read(c)
+	if err != nil {
+		return err
+	}
+	content = append(fmt.Appendf(nil, "ClientAliveInterval %d\n", interval), content...)
+	if err := run(c, bytes.NewReader(content)); err != nil {
+		return err
+	}
+	again, err := f.login(i)
+	if err != nil {
+		return err
+	}
+	defer again.Close()
+	return run(again, bytes.NewReader(nil))
+}
+
+// run is one exec that takes the file on its standard input.
+func run(c *ssh.Client, in io.Reader) error {
+	s, err := c.NewSession()
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	s.Stdin = in
+	out, err := s.Output(fleet.NaiveCommand)
+	if err == nil && !bytes.HasPrefix(out, []byte("port 22")) {
+		err = errors.New("sshd -T was not heard")
+	}
+	return err
+}
+
+// fanOut does something to the first n hosts, parallel at a time.
+func fanOut(ctx context.Context, n, parallel int, do func(int) error) error {
+	limit := make(chan struct{}, parallel)
+	errs := make(chan error, n)
+	for i := range n {
+		limit <- struct{}{}
+		go func() {
+			errs <- do(i)
+			<-limit
+		}()
+	}
+	var all []error
+	for range n {
+		if err := <-errs; err != nil {
+			all = append(all, err)
+		}
+	}
+	if len(all) > 0 {
+		fmt.Fprintf(os.Stderr, "%d hosts failed\n", len(all))
+		return all[0]
+	}
+	return ctx.Err()
+}
