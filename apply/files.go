@@ -92,16 +92,18 @@ func readFile(fsys fs.FS, name string) (plan.File, error) {
 }
 
 // readResolved reads a file whose links the host follows by itself, which
-// costs no trip of its own: everything is asked at once.
+// costs no trip of its own: everything is asked at once. Only what is not there
+// is looked at once more, for a link that leads nowhere.
 func readResolved(fsys fs.FS, resolver RealPather, name string) (plan.File, error) {
 	var together sync.WaitGroup
 	var real string
-	var realErr, lstatErr, err error
-	var f plan.File
+	var realErr, lstatErr error
 	together.Go(func() { real, realErr = resolver.RealPath(inFS(name)) })
-	together.Go(func() { _, lstatErr = fs.Lstat(fsys, inFS(name)) })
-	together.Go(func() { f, err = readPlain(fsys, name) })
+	f, err := readPlain(fsys, name)
 	together.Wait()
+	if errors.Is(err, fs.ErrNotExist) {
+		_, lstatErr = fs.Lstat(fsys, inFS(name))
+	}
 	for _, err := range []error{realErr, lstatErr, err} {
 		if err != nil && hostLost(err) {
 			return plan.File{}, fmt.Errorf("read %s: %w", name, err)

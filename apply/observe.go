@@ -35,7 +35,8 @@ const DefaultParallelism = 32
 // ObserveOptions are what Observe needs besides the configuration.
 type ObserveOptions struct {
 	Dialer Dialer
-	// Asks names what is still wanted about a host: plan.Asks.
+	// Asks names what is still wanted about a host: plan.Asks, or that of a
+	// plan.Questions, which spares the work for equal hosts.
 	Asks func([]schema.Target, *plan.Observed) plan.Asking
 	// Parallelism is how many hosts are read at a time; 0 is DefaultParallelism.
 	Parallelism int

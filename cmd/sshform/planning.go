@@ -182,7 +182,7 @@ func (p *program) buildPlan(ctx context.Context, o planning, d apply.Dialer) (*m
 	p.view().Reading(m.reading)
 	began := p.now()
 	observed := apply.Observe(ctx, mine, apply.ObserveOptions{
-		Dialer: d, Asks: plan.Asks, Parallelism: o.parallelism, Events: p.view().Event,
+		Dialer: d, Asks: new(plan.Questions).Asks, Parallelism: o.parallelism, Events: p.view().Event,
 	})
 	built, found := plan.Build(cfg, untilCancelled(ctx, observed), plan.BuildOptions{
 		Tool: thisTool(),

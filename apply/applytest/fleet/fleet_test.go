@@ -47,7 +47,7 @@ func (c *controller) end() {
 }
 
 func (c *controller) plan() (*plan.Plan, schema.Diagnostics) {
-	observed := apply.Observe(c.t.Context(), c.cfg, apply.ObserveOptions{Dialer: c.dialer, Asks: plan.Asks, Parallelism: c.limit})
+	observed := apply.Observe(c.t.Context(), c.cfg, apply.ObserveOptions{Dialer: c.dialer, Asks: new(plan.Questions).Asks, Parallelism: c.limit})
 	return plan.Build(c.cfg, observed, c.opts)
 }
 

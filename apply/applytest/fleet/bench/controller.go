@@ -54,7 +54,7 @@ func (c *controller) plan(ctx context.Context, n, interval int, rehearsal bool) 
 	for i := range cfg.Targets {
 		cfg.Targets[i].Verify.SkipRehearsal = !rehearsal
 	}
-	observed := apply.Observe(ctx, cfg, apply.ObserveOptions{Dialer: c.dialer, Asks: plan.Asks, Parallelism: c.parallel})
+	observed := apply.Observe(ctx, cfg, apply.ObserveOptions{Dialer: c.dialer, Asks: new(plan.Questions).Asks, Parallelism: c.parallel})
 	p, diags := plan.Build(cfg, observed, plan.BuildOptions{})
 	if diags.HasErrors() {
 		return nil, fmt.Errorf("plan: %d diagnostics, the first: %s %s", len(diags), diags[0].Summary, diags[0].Detail)
