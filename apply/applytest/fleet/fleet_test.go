@@ -21,6 +21,7 @@ type controller struct {
 	cfg    *schema.Config
 	opts   plan.BuildOptions
 	limit  int // hosts in flight
+	events func(apply.Event)
 }
 
 // newController declares an interval of 30 seconds for all hosts.
@@ -47,7 +48,7 @@ func (c *controller) end() {
 }
 
 func (c *controller) plan() (*plan.Plan, schema.Diagnostics) {
-	observed := apply.Observe(c.t.Context(), c.cfg, apply.ObserveOptions{Dialer: c.dialer, Asks: new(plan.Questions).Asks, Parallelism: c.limit})
+	observed := apply.Observe(c.t.Context(), c.cfg, apply.ObserveOptions{Dialer: c.dialer, Asks: new(plan.Questions).Asks, Parallelism: c.limit, Events: c.events})
 	return plan.Build(c.cfg, observed, c.opts)
 }
 
@@ -63,7 +64,7 @@ func (c *controller) mustPlan() *plan.Plan {
 
 func (c *controller) apply(p *plan.Plan) *apply.Report {
 	c.t.Helper()
-	report, err := apply.Run(c.t.Context(), p, apply.RunOptions{Dialer: c.dialer, Parallelism: c.limit, Who: "test", Version: "test"})
+	report, err := apply.Run(c.t.Context(), p, apply.RunOptions{Dialer: c.dialer, Parallelism: c.limit, Events: c.events, Who: "test", Version: "test"})
 	if err != nil {
 		c.t.Fatal(err)
 	}
