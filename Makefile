@@ -14,7 +14,7 @@ BUILD ?= .build
 DIST ?= dist
 VERSION ?= 1.0.0-dev
 # The day of the source: the same commit gives the same bytes.
-export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+pages packages: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 
 .PHONY: build demo pages packages sbom reproducible test test-race test-lab bench bench-quick bench-packages fuzz install-packages clean
 

@@ -32,6 +32,7 @@ func manual() manualText {
 			{"SSHFORM_MAX_PLAN_AGE", "How old a plan file may be for apply."},
 			{"SSHFORM_REQUIRE_SAVED", "1: apply takes plan files only."},
 			{"SSHFORM_POLICY", "File of the machine that applies, with the site's own commands for reloading."},
+			{"SSHFORM_SHARD_TOTAL", "How many shards -shard=auto divides the hosts into, where the engine does not say it."},
 			{"SSHFORM_STATE", "Where a host keeps records and locks instead of the usual folder. It is read on the host."},
 			{"NO_COLOR, FORCE_COLOR, CLICOLOR_FORCE", "No colours; colours also where nobody looks."},
 		},
