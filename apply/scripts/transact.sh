@@ -922,14 +922,30 @@ session_of() {
 	awk '{ sub(/.*\) /, ""); print $4 }' "/proc/$1/stat" 2>/dev/null || ps -o sess= -p "$1"
 }
 
+# control_group PID: of systemd's hierarchy.
+control_group() {
+	sed -n 's/^0:://p; s/^[0-9]*:name=systemd://p' "/proc/$1/cgroup" | tail -n 1
+}
+
+# ends_at_logout: logind ends all that a plain user started when they have
+# logged out (KillUserProcesses in logind.conf(5)); root is left alone.
+ends_at_logout() {
+	[ -d /run/systemd/system ] && [ "$(id -u)" != 0 ] || return 1
+	[ "$(control_group self)" = "$(control_group "$guard_pid")" ] || return 1
+	case $(busctl get-property org.freedesktop.login1 /org/freedesktop/login1 org.freedesktop.login1.Manager KillUserProcesses 2>/dev/null) in
+	'b true') return 0 ;;
+	esac
+	return 1
+}
+
 # armed: the watchdog lives, and does not end when our connection does.
 guarded() {
 	read -r guard_pid guard_nonce <"$run/guard" 2>/dev/null || return 1
 	[ "$guard_nonce" = "$nonce" ] && living "$guard_pid" || return 1
 	[ "$(session_of "$guard_pid")" != "$(session_of $$)" ] || return 1
 	if [ -d /run/systemd/system ] && [ "$(id -u)" = 0 ]; then
-		ours=$(sed -n 's/^0:://p; s/^[0-9]*:name=systemd://p' /proc/self/cgroup | tail -n 1)
-		its=$(sed -n 's/^0:://p; s/^[0-9]*:name=systemd://p' "/proc/$guard_pid/cgroup" | tail -n 1)
+		ours=$(control_group self)
+		its=$(control_group "$guard_pid")
 		case $ours in
 		/ | '') ;;
 		*) [ "$ours" != "$its" ] || return 1 ;;
@@ -947,6 +963,10 @@ arm() {
 		fi
 		pause 0.1
 	done
+	if ends_at_logout; then
+		fail "KillUserProcesses is set here: the watchdog would end with this connection, and the host would not be restored; use become = \"sudo\", or a user in KillExcludeUsers"
+		return 1
+	fi
 	guard_boot || return 1
 	move preparing armed || {
 		fail "the run is over: its token says $(token)"

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sshform/sshform/apply"
 	"github.com/sshform/sshform/apply/applytest/lab"
+	"github.com/sshform/sshform/schema"
 )
 
 // steps are where faults strike: as the step begins, which is between it and
@@ -77,6 +78,15 @@ func faults() []fault {
 		}, mend: func(ctx context.Context, h *lab.Host) error {
 			return h.ReadOnly(ctx, "/etc/ssh", false)
 		}},
+		{name: "/etc read-only", before: confineEtc, strike: func(ctx context.Context, h *lab.Host) error {
+			_, err := h.Exec(ctx, "mount", "-o", "remount,bind,ro", "/etc")
+			return err
+		}, mend: func(ctx context.Context, h *lab.Host) error {
+			_, err := h.Exec(ctx, "umount", "-l", "/etc")
+			return err
+		}, steps: []apply.StepName{
+			apply.StepStage, apply.StepArm, apply.StepReplace, apply.StepReload, apply.StepConfirm, apply.StepCommit,
+		}},
 		{name: "sudo refused", strike: func(ctx context.Context, h *lab.Host) error {
 			_, err := h.Exec(ctx, "mv", "/etc/sudoers.d/lab", "/root/sudoers")
 			return err
@@ -106,6 +116,12 @@ func confine(ctx context.Context, h *lab.Host) error {
 	// The copies are newer than the daemon, which would count as an edit.
 	_, err := h.Exec(ctx, "systemctl", "restart", "ssh")
 	return errors.Join(err, h.Ready())
+}
+
+// confineEtc makes /etc a mount of its own, with the same files.
+func confineEtc(ctx context.Context, h *lab.Host) error {
+	_, err := h.Exec(ctx, "mount", "--bind", "/etc", "/etc")
+	return err
 }
 
 const reloadDropIn = "/etc/systemd/system/ssh.service.d/reload.conf"
@@ -153,6 +169,8 @@ type trial struct {
 	host   *lab.Host
 	fault  fault
 	step   apply.StepName
+	// reach changes how the host is reached; nil leaves it.
+	reach func(*schema.Connection)
 
 	old, new []byte
 	ago      time.Time

@@ -10,7 +10,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -38,9 +40,12 @@ func TestMain(m *testing.M) {
 const confirmTimeout = 20 * time.Second
 
 // access is what a controller needs to log in.
-type access struct{ Identity, KnownHosts string }
+type access struct {
+	Identity, KnownHosts string
+	SSHConfig            string // the person's own configuration; empty for none
+}
 
-func accessTo(l *lab.Lab) access { return access{l.Identity(), l.KnownHosts()} }
+func accessTo(l *lab.Lab) access { return access{Identity: l.Identity(), KnownHosts: l.KnownHosts()} }
 
 // A dialer reaches a host as a person with these files would.
 type dialer struct {
@@ -52,6 +57,16 @@ func (a access) dialer(h *lab.Host) dialer {
 	d := &remote.Dialer{
 		User: "root", Home: filepath.Dir(a.Identity), KnownHosts: []string{a.KnownHosts},
 		RequestTimeout: 8 * time.Second, Keepalive: 2 * time.Second,
+	}
+	if a.SSHConfig != "" {
+		d.SSHConfig = func(ctx context.Context, args ...string) ([]byte, error) {
+			// Where a file is named, it is no file, to learn the defaults.
+			own := []string{"-G", "-F", a.SSHConfig}
+			if slices.Contains(args, "-F") {
+				own = own[:1]
+			}
+			return exec.CommandContext(ctx, "ssh", append(own, args...)...).Output()
+		}
 	}
 	if h.Kind.Password != "" {
 		d.SudoPassword = func(context.Context, string, string) ([]byte, error) { return []byte(h.Kind.Password), nil }

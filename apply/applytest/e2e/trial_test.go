@@ -17,7 +17,9 @@ import (
 
 	"github.com/sshform/sshform/apply"
 	"github.com/sshform/sshform/apply/applytest/lab"
+	"github.com/sshform/sshform/apply/local"
 	"github.com/sshform/sshform/plan"
+	"github.com/sshform/sshform/schema"
 )
 
 // A work is what a controller in a process of its own is to do.
@@ -26,6 +28,8 @@ type work struct {
 	Kind   string // of the host
 	Plan   string // path of the plan file
 	Step   apply.StepName
+	// Local changes the machine that the controller runs on.
+	Local bool
 }
 
 // controller applies a plan and kills itself at a step.
@@ -34,6 +38,14 @@ func controller(text string) int {
 	if err := json.Unmarshal([]byte(text), &w); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 2
+	}
+	if w.Local {
+		p, err := planHere(context.Background(), &local.Dialer{})
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 2
+		}
+		return conduct(&local.Dialer{}, p, w.Step)
 	}
 	file, err := os.Open(w.Plan)
 	if err != nil {
@@ -54,8 +66,13 @@ func controller(text string) int {
 	}
 	d := w.Access.dialer(&h)
 	defer d.Close()
+	return conduct(d, p, w.Step)
+}
+
+// conduct applies a plan and kills this process at a step.
+func conduct(d apply.Dialer, p *plan.Plan, step apply.StepName) int {
 	report, err := runPlan(context.Background(), d, p, apply.RunOptions{Events: func(e apply.Event) {
-		if e.Kind == apply.ApplyProgressed && e.Step == w.Step {
+		if e.Kind == apply.ApplyProgressed && e.Step == step {
 			syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		}
 	}})
@@ -89,7 +106,7 @@ func (t *trial) all(ctx context.Context) (outcome, state string, err error) {
 	}
 	d := t.access.dialer(t.host)
 	defer d.Close()
-	wanted := target(t.access, t.host, interval("45"))
+	wanted := t.target()
 	if t.fault.timeout != 0 {
 		wanted.Verify.ConfirmTimeout = t.fault.timeout
 	}
@@ -125,6 +142,15 @@ func (t *trial) all(ctx context.Context) (outcome, state string, err error) {
 		err = fmt.Errorf("%w (told: %v at %s)", err, report.Err, report.Step)
 	}
 	return outcome, state, err
+}
+
+// target is what the trial declares.
+func (t *trial) target() schema.Target {
+	wanted := target(t.access, t.host, interval("45"))
+	if t.reach != nil {
+		t.reach(&wanted.Connection)
+	}
+	return wanted
 }
 
 func orNone(err error) error {
@@ -290,7 +316,7 @@ func (t *trial) whole(ctx context.Context, state string) error {
 	}
 	d := t.access.dialer(t.host)
 	defer d.Close()
-	p, seen, err := planFor(ctx, d, target(t.access, t.host, interval("45")))
+	p, seen, err := planFor(ctx, d, t.target())
 	if err != nil {
 		return fmt.Errorf("a new plan: %w", err)
 	}
