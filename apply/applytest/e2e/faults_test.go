@@ -85,7 +85,7 @@ func faults() []fault {
 			_, err := h.Exec(ctx, "umount", "-l", "/etc")
 			return err
 		}, steps: []apply.StepName{
-			apply.StepStage, apply.StepArm, apply.StepReplace, apply.StepReload, apply.StepConfirm, apply.StepCommit,
+			apply.StepStage, apply.StepReplace, apply.StepReload, apply.StepConfirm, apply.StepCommit,
 		}},
 		{name: "sudo refused", strike: func(ctx context.Context, h *lab.Host) error {
 			_, err := h.Exec(ctx, "mv", "/etc/sudoers.d/lab", "/root/sudoers")
