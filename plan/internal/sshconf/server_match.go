@@ -35,6 +35,9 @@ func (s *serverRun) match(l *logicalLine, f *frame) {
 // the syntax only.
 func (s *serverRun) evaluate(list []Criterion, asked bool, at Place) Standing {
 	standing := In
+	// The rest can only complain, about data that is missing or a list that the
+	// whole result has complained about.
+	enough := s.brief && s.q.Login.Complete()
 	var doubts []string
 	for _, c := range list {
 		one := s.criterion(c, asked, at)
@@ -45,6 +48,9 @@ func (s *serverRun) evaluate(list []Criterion, asked bool, at Place) Standing {
 			doubts = append(doubts, doubtOf(c))
 		}
 		standing = min(standing, one)
+		if standing == Out && enough {
+			break
+		}
 	}
 	if standing == Maybe {
 		for _, text := range doubts {
