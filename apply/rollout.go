@@ -139,6 +139,8 @@ func (r *rollout) work(ctx context.Context, w plan.Wave, jobs []job, state *Wave
 	results := make(chan finished)
 	stop := r.opts.Stop
 	next, inFlight := 0, 0
+	ticker := time.NewTicker(progressEvery)
+	defer ticker.Stop()
 	var journalErr error
 	for {
 		for next < len(jobs) && r.report.Stopped == nil && ctx.Err() == nil && journalErr == nil {
@@ -165,6 +167,8 @@ func (r *rollout) work(ctx context.Context, w plan.Wave, jobs []job, state *Wave
 		case <-stop:
 			stop = nil // told once; a nil channel never answers
 			r.stop(Stopped{Kind: "interrupt", Wave: w.Name})
+		case <-ticker.C:
+			r.tellProgress()
 		case f := <-results:
 			inFlight--
 			r.settle(f, state)
@@ -213,15 +217,22 @@ func (r *rollout) settle(f finished, state *WaveReport) {
 		r.report.Pending = append(r.report.Pending, f.report.Host)
 	}
 	r.done++
+}
+
+// progressEvery is how often a run tells how far it is.
+const progressEvery = 5 * time.Second
+
+func (r *rollout) tellProgress() {
 	counts := r.report.Counts()
 	progress := Progress{
 		Done: r.done, Total: r.total, Unreachable: counts[Unreachable],
 		Failed: counts[Failed] + counts[Restored] + counts[Stale] + counts[Locked],
 	}
-	if elapsed := r.opts.Now().Sub(r.report.Started); r.done < r.total {
+	elapsed := r.opts.Now().Sub(r.report.Started)
+	if r.done > 0 && r.done < r.total {
 		progress.Remaining = elapsed / time.Duration(r.done) * time.Duration(r.total-r.done)
 	}
-	r.opts.Events(Event{Kind: FleetProgressed, Time: r.opts.Now(), Progress: &progress})
+	r.opts.Events(Event{Kind: FleetProgressed, Time: r.opts.Now(), Elapsed: elapsed, Progress: &progress})
 }
 
 // soak waits, and then looks at the wave's hosts again: a change that broke

@@ -92,6 +92,7 @@ func (p *program) askSecret(ctx context.Context, question string) ([]byte, error
 		return nil, errNobody
 	}
 	defer tty.Close()
+	defer p.view().Quiet()()
 	fmt.Fprintf(tty, "%s: ", question)
 	defer fmt.Fprintln(tty)
 	return term.ReadPassword(int(tty.Fd()))

@@ -3,6 +3,7 @@ package view
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/sshform/sshform/apply"
 	"github.com/sshform/sshform/plan"
@@ -12,13 +13,20 @@ import (
 // Applying remembers whether waves are worth a word.
 func (h *Human) Applying(p *plan.Plan) {
 	h.waves = len(p.Rollout.Waves)
+	if h.paper.Err.Terminal {
+		h.live = newLive(h.paper.Err)
+	}
 	if h.waves < 2 && !h.paper.Concise {
 		h.print("\n")
 	}
 }
 
+// progressEvery is how often a line tells how far a run is.
+const progressEvery = 10 * time.Second
+
 // Event prints the progress of hosts and waves.
 func (h *Human) Event(e apply.Event) {
+	h.live.event(e, h.line)
 	switch e.Kind {
 	case apply.WaveStarted:
 		if e.Wave != nil && h.waves > 1 {
@@ -37,7 +45,9 @@ func (h *Human) Event(e apply.Event) {
 			h.print("\n%s\n", Wrap(h.line(stoppedText(stopped)), h.paper.Out.wrapWidth()))
 		}
 	case apply.FleetProgressed:
-		if e.Progress != nil && e.Progress.Done < e.Progress.Total {
+		// One line for the fleet, not for each host; on a terminal the live area tells.
+		if e.Progress != nil && e.Progress.Done < e.Progress.Total && h.live == nil && e.Elapsed-h.told >= progressEvery {
+			h.told = e.Elapsed
 			h.print("Still modifying... [%s elapsed] %s\n", seconds(e.Elapsed), progressText(*e.Progress))
 		}
 	case apply.DialTriedAgain:
@@ -151,6 +161,7 @@ func outcomeText(o apply.Outcome) string {
 
 // Report prints the closing line, and what went wrong as errors.
 func (h *Human) Report(p *plan.Plan, r *apply.Report) {
+	h.live.end()
 	h.Diagnose(ReportDiagnostics(r))
 	for _, note := range reportNotes(r) {
 		h.print("\n%s\n", Wrap(h.line(note.String()), h.paper.Out.wrapWidth()))

@@ -40,3 +40,9 @@ func (b Both) Report(p *plan.Plan, r *apply.Report) { b.First.Report(p, r); b.Se
 
 // Outputs tells both.
 func (b Both) Outputs(outputs []Output) { b.First.Outputs(outputs); b.Second.Outputs(outputs) }
+
+// Quiet takes what moves away.
+func (b Both) Quiet() func() {
+	first, second := b.First.Quiet(), b.Second.Quiet()
+	return func() { first(); second() }
+}

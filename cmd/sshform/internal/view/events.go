@@ -238,6 +238,9 @@ func (j *JSON) Reading(r Reading) {
 // ReadingDone has no event of its own.
 func (j *JSON) ReadingDone(time.Duration) {}
 
+// Quiet has nothing to take away.
+func (j *JSON) Quiet() func() { return func() {} }
+
 // Hint is for people.
 func (j *JSON) Hint(string) {}
 

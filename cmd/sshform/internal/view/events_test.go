@@ -183,6 +183,19 @@ func TestEveryEventHasAMessage(t *testing.T) {
 	}
 }
 
+// In a pipeline one line every ten seconds tells of the whole fleet.
+func TestProgressOfAFleetInAPipeline(t *testing.T) {
+	out, _ := printed(Paper{}, func(h *Human) {
+		for s := time.Duration(5); s <= 35; s += 5 {
+			h.Event(apply.Event{Kind: apply.FleetProgressed, Elapsed: s * time.Second, Progress: &apply.Progress{Done: int(s), Total: 100}})
+		}
+	})
+	want := "Still modifying... [10s elapsed] 10 of 100 hosts done\nStill modifying... [20s elapsed] 20 of 100 hosts done\nStill modifying... [30s elapsed] 30 of 100 hosts done\n"
+	if out != want {
+		t.Errorf("got %q, want %q", out, want)
+	}
+}
+
 func TestShowJSON(t *testing.T) {
 	var b bytes.Buffer
 	if err := ShowJSON(&b, laptop()); err != nil {

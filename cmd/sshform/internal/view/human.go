@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -33,6 +34,9 @@ type View interface {
 	Report(p *plan.Plan, r *apply.Report)
 	// Outputs tells the values of output blocks.
 	Outputs(outputs []Output)
+	// Quiet takes what moves on the terminal away while a person is asked
+	// something; what it returns puts it back.
+	Quiet() (resume func())
 }
 
 // Reading is what is about to be read.
@@ -60,8 +64,10 @@ type Output struct {
 type Human struct {
 	paper    Paper
 	out, err pen
-	reading  bool // a line "Reading…" is open on Out
-	waves    int  // of the plan that is carried out
+	live     *live
+	told     time.Duration // how long a run was at work when that was last told
+	reading  bool          // a line "Reading…" is open on Out
+	waves    int           // of the plan that is carried out
 }
 
 // NewHuman returns a view that prints on paper.
@@ -77,8 +83,15 @@ func (h *Human) line(text string) string { return h.paper.Redact.Text(cleanLine(
 
 func (h *Human) print(format string, args ...any) {
 	h.closeLine()
-	fmt.Fprintf(h.paper.Out, format, args...)
+	text := fmt.Sprintf(format, args...)
+	if !h.paper.Out.Terminal || !h.live.print(text) {
+		io.WriteString(h.paper.Out, text)
+	}
 }
+
+// Quiet takes what moves on the terminal away, so that a question can be
+// asked, and returns what puts it back.
+func (h *Human) Quiet() (resume func()) { return h.live.pause() }
 
 // closeLine ends the open line, so that what follows begins on its own.
 func (h *Human) closeLine() {
@@ -91,6 +104,7 @@ func (h *Human) closeLine() {
 // Diagnose prints warnings on Out and errors on Err, equal ones once.
 func (h *Human) Diagnose(ds schema.Diagnostics) {
 	if len(ds) > 0 {
+		h.live.end()
 		h.closeLine()
 	}
 	compact := h.paper.CompactWarnings && !ds.HasErrors()

@@ -1,0 +1,113 @@
+package apply_test
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/sshform/sshform/apply"
+	"github.com/sshform/sshform/plan"
+)
+
+// The shards of a wave may together fail no more than the wave, and one host
+// more each: a shard stops when its share is exceeded.
+func TestShardsShareTheBudget(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		hosts, shards := rapid.IntRange(1, 120).Draw(t, "hosts"), rapid.IntRange(1, 9).Draw(t, "shards")
+		wave := plan.Wave{Name: "only", Hosts: hosts, OnFailure: "stop", Parallelism: 1, MaxFailures: rapid.IntRange(0, hosts).Draw(t, "budget")}
+		p := fleet(hosts, wave)
+		failed := 0
+		for i := range shards {
+			report, err := apply.Run(t.Context(), p, apply.RunOptions{Dialer: &nowhere{}, Shard: apply.Shard{Index: i, Total: shards}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			failed += report.Counts()[apply.Unreachable]
+		}
+		if worst := wave.MaxFailures + shards; failed > worst {
+			t.Errorf("got %d failures of %d shards, want at most %d", failed, shards, worst)
+		}
+	})
+}
+
+// Shards do not wait for each other, and what is no shard is refused.
+func TestRefusedShards(t *testing.T) {
+	one, two := plan.Wave{Name: "one", OnFailure: "stop"}, plan.Wave{Name: "two", OnFailure: "stop"}
+	for name, test := range map[string]struct {
+		p    *plan.Plan
+		opts apply.RunOptions
+	}{
+		"several waves": {fleet(20, one, two), apply.RunOptions{Shard: apply.Shard{Index: 0, Total: 2}}},
+		"no such shard": {fleet(20, one), apply.RunOptions{Shard: apply.Shard{Index: 2, Total: 2}}},
+		"negative":      {fleet(20, one), apply.RunOptions{Shard: apply.Shard{Index: -1, Total: 2}}},
+		"a part":        {func() *plan.Plan { p := fleet(20, one); p.Part = &plan.Part{Total: 2}; return p }(), apply.RunOptions{}},
+	} {
+		d := &nowhere{}
+		test.opts.Dialer = d
+		if _, err := apply.Run(t.Context(), test.p, test.opts); err == nil || len(d.tried) > 0 {
+			t.Errorf("%s: got %v and %d hosts tried, want an error and none", name, err, len(d.tried))
+		}
+	}
+}
+
+// A wave may start when each before it came to its end within its budget.
+func TestMayStart(t *testing.T) {
+	canary := plan.Wave{Name: "canary", OnFailure: "stop", MaxFailures: 1}
+	p := fleet(12, canary, plan.Wave{Name: "rest", OnFailure: "stop"})
+	report := func(complete bool, outcomes ...apply.Outcome) *apply.Report {
+		r := &apply.Report{Waves: []apply.WaveReport{{Name: "canary", Complete: complete}}}
+		for _, h := range p.Hosts {
+			if h.Wave == "canary" && h.Changed() && len(outcomes) > 0 {
+				r.Hosts = append(r.Hosts, apply.HostReport{Host: h.Host, Outcome: outcomes[0]})
+				outcomes = outcomes[1:]
+			}
+		}
+		return r
+	}
+	const c, a, f, s = apply.Changed, apply.AlreadyDone, apply.Failed, apply.Skipped
+	for _, test := range []struct {
+		wave, wrong string
+		earlier     *apply.Report
+	}{
+		{wave: "canary", earlier: &apply.Report{}},
+		{wave: "rest", earlier: report(true, c, c, a, c)},
+		{wave: "rest", earlier: report(true, c, f, a, c)},
+		{wave: "rest", earlier: report(false, c, c, c, c), wrong: "did not come to its end"},
+		{wave: "rest", earlier: report(true, c, f, f, c), wrong: "2 of its hosts failed, where 1 may"},
+		{wave: "rest", earlier: report(true, c, c, c, s), wrong: "1 of its hosts were not done"},
+		{wave: "rest", earlier: report(true, c, c), wrong: "2 of its hosts were not done"},
+		{wave: "rest", earlier: &apply.Report{}, wrong: "no result of it was given"},
+	} {
+		err := apply.MayStart(p, test.wave, test.earlier)
+		switch {
+		case test.wrong == "" && err != nil:
+			t.Errorf("%s: got %v, want that it may start", test.wave, err)
+		case test.wrong != "" && (err == nil || !strings.Contains(err.Error(), test.wrong)):
+			t.Errorf("%s: got %v, want %q", test.wave, err, test.wrong)
+		}
+	}
+}
+
+// While hosts are at work, a run tells how far it is every five seconds, and
+// not for each host.
+func TestProgressIsToldByTheClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hold := make(chan struct{})
+		time.AfterFunc(12*time.Second, func() { close(hold) })
+		p := fleet(9, plan.Wave{Name: "only", Hosts: 9, OnFailure: "continue", Parallelism: 9})
+		var told []time.Duration
+		_, err := apply.Run(t.Context(), p, apply.RunOptions{Dialer: &nowhere{hold: hold}, Events: func(e apply.Event) {
+			if e.Kind == apply.FleetProgressed {
+				told = append(told, e.Elapsed)
+			}
+		}})
+		must(t, err)
+		if diff := cmp.Diff([]time.Duration{5 * time.Second, 10 * time.Second}, told); diff != "" {
+			t.Errorf("told (-want +got):\n%s", diff)
+		}
+	})
+}
