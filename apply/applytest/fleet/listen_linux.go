@@ -3,11 +3,9 @@ package fleet
 import (
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"strconv"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -54,25 +52,9 @@ func (f *Fleet) accept(listener net.Listener) {
 		go func() {
 			defer f.serves.leave(conn)
 			if f.RoundTrip > 0 {
-				conn = f.lengthen(conn)
+				conn = Lengthen(conn, f.RoundTrip)
 			}
 			f.hosts[number].take(conn)
 		}()
 	}
-}
-
-// lengthen makes the way to the host's end of a connection long. TCP has made
-// its own round trip in no time, so that is waited for first.
-func (f *Fleet) lengthen(conn net.Conn) net.Conn {
-	ours, theirs := newWire(f.RoundTrip/2, nil)
-	f.serves.wg.Go(func() {
-		time.Sleep(f.RoundTrip)
-		io.Copy(theirs, conn)
-		theirs.Close()
-	})
-	f.serves.wg.Go(func() {
-		io.Copy(conn, theirs)
-		conn.Close()
-	})
-	return ours
 }

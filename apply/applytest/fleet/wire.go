@@ -146,6 +146,27 @@ func (place) SetDeadline(time.Time) error      { return os.ErrNoDeadline }
 func (place) SetReadDeadline(time.Time) error  { return os.ErrNoDeadline }
 func (place) SetWriteDeadline(time.Time) error { return os.ErrNoDeadline }
 
+// Lengthen returns the end of a connection that has a long way to conn. TCP has
+// made its own round trip in no time, so that is waited for first. Closing
+// either end closes the other.
+func Lengthen(conn net.Conn, roundTrip time.Duration) net.Conn {
+	var address *net.TCPAddr
+	if tcp, over := conn.RemoteAddr().(*net.TCPAddr); over {
+		address = tcp
+	}
+	near, far := newWire(roundTrip/2, address)
+	go func() {
+		time.Sleep(roundTrip)
+		io.Copy(near, conn)
+		near.Close()
+	}()
+	go func() {
+		io.Copy(conn, near)
+		conn.Close()
+	}()
+	return far
+}
+
 // pause waits, or ends early with the context's error.
 func pause(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
