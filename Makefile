@@ -7,7 +7,7 @@ TESTTIMEOUT ?= 20m
 # What the tests drive: the real programs, nothing instead of them.
 PACKAGES = openssh-server openssh-client openssh-sftp-server sudo iproute2 acl \
 	python3-paramiko python3-asyncssh dropbear-bin putty-tools mmdebstrap shellcheck \
-	busybox fish ksh tcsh zsh slurm-wlm chromium git systemd pre-commit mandoc rpm
+	busybox fish ksh tcsh zsh slurm-wlm chromium git systemd pre-commit mandoc man-db rpm
 
 # What packages are built from and where they go; what they are called.
 BUILD ?= .build
