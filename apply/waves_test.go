@@ -1,7 +1,9 @@
 package apply_test
 
 import (
+	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -110,4 +112,58 @@ func TestProgressIsToldByTheClock(t *testing.T) {
 			t.Errorf("told (-want +got):\n%s", diff)
 		}
 	})
+}
+
+// A host that is lost during the soak spends the budget before the next wave
+// starts. The same plan again waits for the soak again, until a run came to the
+// end of the wave.
+func TestTheSoakIsLookedAtAndResumed(t *testing.T) {
+	p := startPrivate(t)
+	made := p.plan(p.dialer(), "41")
+	later := fleet(1, plan.Wave{Name: "later"}).Hosts[0]
+	made.Hosts = append(made.Hosts, later)
+	made.Rollout.Waves = []plan.Wave{
+		{Name: "rest", Hosts: 1, OnFailure: "stop", Soak: time.Millisecond},
+		{Name: "later", Hosts: 1, OnFailure: "stop"},
+	}
+	journal := t.TempDir()
+	carryOut := func(lost bool) (report *apply.Report, soaks int, elsewhere *nowhere) {
+		elsewhere = &nowhere{}
+		here := &losable{dialer: p.dialer()}
+		report, err := apply.Run(t.Context(), made, apply.RunOptions{
+			Dialer: split{here, elsewhere}, Who: "a test", Journal: journal,
+			Events: func(e apply.Event) {
+				if e.Kind == apply.WaveSoaks {
+					soaks++
+					here.lost.Store(lost)
+				}
+			},
+		})
+		must(t, err)
+		return report, soaks, elsewhere
+	}
+	report, soaks, elsewhere := carryOut(true)
+	if got := report.Hosts[0]; got.Outcome != apply.Failed || soaks != 1 || len(elsewhere.tried) != 0 || report.Waves[0].Complete {
+		t.Errorf("lost: got %s, %d soaks, %d hosts of the next wave; want failed, 1, 0", got.Outcome, soaks, len(elsewhere.tried))
+	}
+	for i, want := range []int{1, 0} {
+		report, soaks, elsewhere = carryOut(false)
+		if got := report.Hosts[0].Outcome; got != apply.AlreadyDone || soaks != want || len(elsewhere.tried) != 1 || !report.Waves[0].Complete {
+			t.Errorf("again, %d: got %s, %d soaks, %d hosts of the next wave; want already done, %d, 1", i, got, soaks, len(elsewhere.tried), want)
+		}
+	}
+	p.clean()
+}
+
+// losable is a dialer that reaches nobody once the host is lost.
+type losable struct {
+	dialer apply.Dialer
+	lost   atomic.Bool
+}
+
+func (d *losable) Dial(ctx context.Context, reach apply.Reach) (apply.Host, error) {
+	if d.lost.Load() {
+		return nil, errNowhere
+	}
+	return d.dialer.Dial(ctx, reach)
 }

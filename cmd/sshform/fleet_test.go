@@ -22,8 +22,8 @@ import (
 //	fleet hold NAME...    has them stand still: connections hang
 //	fleet release NAME... has them go on
 //
-// The script gets fleet.sshform.hcl, which declares a host for each name that
-// was ever started; the variable config of a host is the path of its
+// The script gets fleet.sshform.hcl, which declares a host for each name that was
+// ever started; the variable config of a host is the path of its
 // sshd_config.
 func fleet(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
@@ -208,9 +208,9 @@ func (f *privateFleet) hcl() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "connection {\n  user             = %q\n  identity_file    = %q\n  known_hosts_file = %q\n  connect_timeout  = \"5s\"\n}\n",
 		me, filepath.Join(f.dir, "id_ed25519"), filepath.Join(f.dir, "known_hosts"))
-	for _, h := range f.hosts {
-		fmt.Fprintf(&b, "\nhost %q {\n  address = \"127.0.0.1\"\n  port    = %s\n  vars = {\n    config = %q\n  }\n}\n",
-			h.name, h.port, filepath.Join(h.dir, "sshd_config"))
+	for i, h := range f.hosts {
+		fmt.Fprintf(&b, "\nhost %q {\n  address = \"127.0.0.1\"\n  port    = %s\n  vars = {\n    config = %q\n    rack   = %q\n  }\n}\n",
+			h.name, h.port, filepath.Join(h.dir, "sshd_config"), string(rune('a'+i/3)))
 	}
 	return b.String()
 }
