@@ -29,6 +29,9 @@ func (p *program) driftCommand() *cobra.Command {
 			return err
 		}
 		m, err := p.lookOnly(c.Context(), o, &r, "drift")
+		if err == nil {
+			err = p.tellWhoSet(c.Context(), m, o)
+		}
 		if err == nil && p.detailed && m.changes() > 0 {
 			err = pending
 		}
