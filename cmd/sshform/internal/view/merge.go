@@ -159,7 +159,7 @@ func lastWord(before, now apply.HostReport) apply.HostReport {
 	return now
 }
 
-// missingShards names the shards that have no result though others of the same
+// missingShards names, for each split, the shards that have no result though others of the same
 // split have.
 func missingShards(last map[slot]ResultDocument) []string {
 	type split struct {
@@ -178,15 +178,25 @@ func missingShards(last map[slot]ResultDocument) []string {
 	}
 	var missing []string
 	for key, there := range seen {
+		var absent []string
 		for i := 0; i < key.total && len(there) < key.total; i++ {
 			if !there[i] {
-				name := fmt.Sprintf("shard %d of %d", i, key.total)
-				if key.wave != "" {
-					name += fmt.Sprintf(" of wave %q", key.wave)
-				}
-				missing = append(missing, name)
+				absent = append(absent, fmt.Sprint(i))
 			}
 		}
+		if len(absent) == 0 {
+			continue
+		}
+		const most = 10
+		name := strings.Join(absent[:min(len(absent), most)], ", ")
+		if len(absent) > most {
+			name += fmt.Sprintf(" and %d more", len(absent)-most)
+		}
+		name += fmt.Sprintf(" of %d", key.total)
+		if key.wave != "" {
+			name += fmt.Sprintf(" of wave %q", key.wave)
+		}
+		missing = append(missing, name)
 	}
 	slices.Sort(missing)
 	return missing
@@ -273,7 +283,7 @@ func (h *Human) Merged(m Merged) {
 		h.print("%s of the plan in none of these results.\n", map[bool]string{true: "1 host is", false: fmt.Sprintf("%d hosts are", left)}[left == 1])
 	}
 	for _, missing := range m.Missing {
-		h.print("Missing: there is no result of %s. Run it again: hosts that are done answer so.\n", h.line(missing))
+		h.print("Missing: there is no result of shard %s. Run it again: hosts that are done answer so.\n", h.line(missing))
 	}
 }
 
