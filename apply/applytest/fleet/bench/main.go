@@ -40,7 +40,7 @@ func bench(args []string) error {
 	flags.IntVar(&o.hosts, "hosts", 1000, "hosts of the rounds that are compared")
 	flags.IntVar(&o.rounds, "rounds", 5, "interleaved rounds; the medians count")
 	flags.IntVar(&o.parallel, "parallel", 50, "hosts in flight")
-	flags.BoolVar(&o.quick, "quick", false, "only the ratios to the floor")
+	flags.StringVar(&o.parts, "parts", "ratios,sizes,growth,memory,distance,program", "what to measure")
 	flags.StringVar(&o.program, "program", "", "the built sshform, for its start-up and size")
 	flags.StringVar(&o.examples, "examples", "examples", "the folder of examples")
 	flags.StringVar(&o.out, "out", "", "file for the table as JSON")

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -20,7 +21,7 @@ import (
 
 type options struct {
 	hosts, rounds, parallel int
-	quick                   bool
+	parts                   string
 	program, examples, out  string
 	profiles                string
 }
@@ -33,13 +34,24 @@ func (o options) measure(ctx context.Context) (*table, error) {
 	}
 	defer os.RemoveAll(dir)
 	t := newTable(o)
-	parts := []func(context.Context, string, *table) error{o.ratios}
-	if !o.quick {
-		parts = append(parts, o.sizes, o.growth, o.memory, o.distance, o.examplesCPU)
+	all := map[string]func(context.Context, string, *table) error{
+		"ratios": o.ratios, "sizes": o.sizes, "growth": o.growth, "memory": o.memory, "distance": o.distance, "program": o.examplesCPU,
+	}
+	var parts []func(context.Context, string, *table) error
+	for name := range strings.SplitSeq(o.parts, ",") {
+		part, known := all[name]
+		if !known {
+			return nil, fmt.Errorf("there is no part %q", name)
+		}
+		parts = append(parts, part)
 	}
 	for _, part := range parts {
+		told := len(t.Rows)
 		if err := part(ctx, dir, t); err != nil {
 			return nil, err
+		}
+		for _, r := range t.Rows[told:] {
+			fmt.Fprintf(os.Stderr, "%s: %.4g %s\n", r.What, r.Got, r.Unit)
 		}
 	}
 	return t, nil
@@ -270,7 +282,7 @@ func (o options) examplesCPU(ctx context.Context, dir string, t *table) error {
 		return err
 	}
 	t.add("sshform validate, examples/laptop", laptop, "ms CPU", 30)
-	load, err := run(filepath.Join(o.examples, "fleet"), "validate", "-var-file=prod.sshvars.hcl")
+	load, err := run(filepath.Join(o.examples, "fleet"), "graph", "-var-file=prod.sshvars.hcl")
 	if err != nil {
 		return err
 	}
@@ -278,7 +290,7 @@ func (o options) examplesCPU(ctx context.Context, dir string, t *table) error {
 	if err != nil {
 		return err
 	}
-	t.add("examples/fleet, 5,000 hosts: load and expand", load, "ms CPU", 0)
+	t.add("examples/fleet, 5,000 hosts: load and expand (graph)", load, "ms CPU", 0)
 	t.add("examples/fleet, 5,000 hosts: read the plan and print it grouped", show, "ms CPU", 0)
 	t.add("examples/fleet, 5,000 hosts: both", load+show, "ms CPU", 1000)
 	return nil
