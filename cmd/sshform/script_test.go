@@ -52,12 +52,13 @@ func runScripts(t *testing.T, dir string, prepare func(*testscript.Env)) {
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
 			env.Values[silentKey{}] = &silent{}
+			env.Values[besideKey{}] = &beside{}
 			prepare(env)
 			return setUp(env)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": exitStatus, "valid": keepsSchema,
-			"sshd": sshd, "fleet": fleet, "another": another, "dropbear": dropbear, "hang": hang,
+			"sshd": sshd, "fleet": fleet, "another": another, "dropbear": dropbear, "hang": hang, "background": background,
 			"recipe": recipe,
 		},
 	})
