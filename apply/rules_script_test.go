@@ -122,3 +122,16 @@ esac
 		t.Errorf("got %s, want the socket set right: %s", all, want)
 	}
 }
+
+// A command of the site that hangs does not keep the watchdog from its work.
+func TestAHangingCommandIsLimited(t *testing.T) {
+	b := newBench(t, "way systemd\nunit ssh.service\nprogram /bin/true\ncommand hang\n", map[string]string{
+		"hang":      "exec sleep 1000\n",
+		"sleep":     "[ $1 = 1000 ] && exec /bin/sleep 1000\nexit 0\n", // time flies
+		"systemctl": "exit 0\n",
+	})
+	out, err := b.call("reload")
+	if err == nil || !strings.Contains(out, "no sign") {
+		t.Errorf("got %v: %s; want it to come back without a sign", err, out)
+	}
+}

@@ -220,7 +220,22 @@ site_command() {
 		'command '*) set -- "$@" "${line#command }" ;;
 		esac
 	done <"$run/manifest"
-	"$@"
+	limited "$@"
+}
+
+# limited WORD…: a command that may take 30 seconds: the watchdog waits for
+# nothing for ever.
+limited() {
+	"$@" &
+	child=$!
+	passes=0
+	while living "$child" && [ "$passes" -lt 300 ]; do
+		pause 0.1
+		passes=$((passes + 1))
+	done
+	if living "$child"; then
+		kill "$child"
+	fi
 }
 
 # The two tables of what each way means. No exit status is believed.
