@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -40,6 +41,10 @@ func child(args []string) error {
 	flags := flag.NewFlagSet("child", flag.ExitOnError)
 	spec := flags.String("trial", "", "")
 	flags.Parse(args)
+	go func() {
+		io.Copy(io.Discard, os.Stdin)
+		os.Exit(1) // whoever wants to know is gone
+	}()
 	var t trial
 	if err := json.Unmarshal([]byte(*spec), &t); err != nil {
 		return err
@@ -86,6 +91,12 @@ func (t trial) run() (result, error) {
 	cmd := exec.Command("/proc/self/exe", "child", "-trial", string(spec))
 	var said bytes.Buffer
 	cmd.Stderr = &said
+	// Nothing is ever written to it: it ends when this process does.
+	life, err := cmd.StdinPipe()
+	if err != nil {
+		return result{}, err
+	}
+	defer life.Close()
 	out, err := cmd.Output()
 	if err != nil {
 		return result{}, fmt.Errorf("trial %s: %w: %s", spec, err, strings.TrimSpace(said.String()))

@@ -201,8 +201,8 @@ func (o options) growth(ctx context.Context, dir string, t *table) error {
 // memory is what one more host in flight costs. The way is long, so that all of
 // them are really in flight.
 func (o options) memory(ctx context.Context, dir string, t *table) error {
-	const hosts = 500
-	s, err := startServer(hosts, 50*time.Millisecond)
+	const few, many = 20, 120
+	s, err := startServer(2*many, 50*time.Millisecond)
 	if err != nil {
 		return err
 	}
@@ -211,14 +211,14 @@ func (o options) memory(ctx context.Context, dir string, t *table) error {
 		var each []float64
 		for n := range 3 {
 			var peaks []int
-			for j, parallel := range []int{20, 120} {
-				r, err := trial{Work: work, Port: s.port, Hosts: hosts, Parallel: parallel, Interval: 10 + 100*i + 10*n + j, Dir: filepath.Join(dir, "memory")}.run()
+			for j, parallel := range []int{few, many} {
+				r, err := trial{Work: work, Port: s.port, Hosts: 2 * parallel, Parallel: parallel, Interval: 10 + 100*i + 10*n + j, Dir: filepath.Join(dir, "memory")}.run()
 				if err != nil {
 					return err
 				}
 				peaks = append(peaks, r.Peak)
 			}
-			each = append(each, float64(peaks[1]-peaks[0])/100)
+			each = append(each, float64(peaks[1]-peaks[0])/(many-few))
 		}
 		t.add(work+": memory for each host in flight, 20 to 120", median(each), "KiB", 200)
 	}
