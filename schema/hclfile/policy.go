@@ -62,7 +62,7 @@ type policyReader struct{ *reporter }
 
 func (p policyReader) commands(file *hcl.File, commands map[string][]string) {
 	kind := policyLanguage()
-	for _, b := range (decoder{p.reporter}).body(file.Body, kind, "", &block{kind: kind}).blocks {
+	for _, b := range decoder(p).body(file.Body, kind, "", &block{kind: kind}).blocks {
 		argument, given := b.arguments["command"]
 		if !given {
 			continue // told to be missing
