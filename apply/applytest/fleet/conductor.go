@@ -3,7 +3,6 @@ package fleet
 import (
 	"bufio"
 	"fmt"
-	"io"
 	"regexp"
 	"strings"
 
@@ -12,12 +11,6 @@ import (
 
 // nonceIn finds the nonce in what the conductor sends first: it is printed.
 var nonceIn = regexp.MustCompile(`printf '%s[^']*' ([0-9a-f]{32})\b`)
-
-// A stdio is what a program of a host has.
-type stdio struct {
-	io.Reader
-	out, errs io.Writer
-}
 
 // conduct is a /bin/sh that takes the client's steps. It returns the exit
 // status.

@@ -179,7 +179,6 @@ type Host struct {
 	mu    sync.Mutex
 	files map[string]*file
 	tick  int64 // of the host's clock, in microseconds
-	ino   int64
 	// loaded is the configuration that the daemon runs, as sshd -T prints it.
 	loaded  []byte
 	reloads int
