@@ -42,6 +42,7 @@ func (s *scene) decide() ([]Change, schema.Diagnostics) {
 	}
 	s.mustHold()
 	s.reloadPending(changes)
+	s.unguarded(changes)
 	return changes, diags
 }
 
@@ -530,6 +531,27 @@ func sourceOf(e sshconf.Effective) Source {
 		return Source{}
 	}
 	return Source{File: e.From[0].File, Line: e.From[0].Line}
+}
+
+// unguarded notes what the transaction cannot do on this host (rule 9): without
+// systemd nothing settles an interrupted run before sshd starts at the next
+// boot, and an sshd that is process 1 takes the watchdog with it.
+func (s *scene) unguarded(changes []Change) {
+	if !s.reloads() {
+		return
+	}
+	var notes []string
+	switch l := s.o.Listener; {
+	case l.PID == 1:
+		notes = append(notes, "sshd is process 1: the host ends with it, so that nothing is replaced without a rehearsal login")
+	case slices.Contains([]Way{SysVInit, OpenRC, Runit, BSDRC, LaunchdWay}, l.Reload):
+		notes = append(notes, "not protected across a reboot: only with systemd an interrupted run is settled before sshd starts")
+	}
+	for i := range changes {
+		if changes[i].Action != NoOp {
+			changes[i].Notes = append(changes[i].Notes, notes...)
+		}
+	}
 }
 
 // reloadPending makes a change of its own of a daemon that has not read what

@@ -149,6 +149,7 @@ func (b *fingerprint) host(o *Observed) {
 	l := o.Listener
 	b.text(l.Path, l.ConfigFile, string(l.Reload), l.Unit, string(l.Fresh), l.Pending)
 	b.texts(l.Args)
+	b.flag(l.PID == 1)
 	b.number(len(o.Answers))
 	for _, login := range slices.SortedFunc(maps.Keys(o.Answers), compareLogins) {
 		b.answer(login, o.Answers[login])
