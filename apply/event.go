@@ -95,6 +95,7 @@ type Event struct {
 	Host      string
 	Addresses []schema.Address
 	Action    plan.Action
+	TakesBack bool // the host's change is undone, since its wave failed
 	Step      StepName
 	Elapsed   time.Duration // since the host was started
 	Outcome   Outcome       // ApplyCompleted, ApplyErrored

@@ -269,7 +269,11 @@ func (r *rollout) restoreWave(ctx context.Context, jobs []job, state *WaveReport
 	r.each(plan.Wave{}, jobs, ours, func(j job) {
 		opts := r.opts
 		opts.RunID = NewRunID(r.opts.Now())
-		t := transaction{plan: reversed(j.host), planID: r.report.PlanID, mode: plan.Restore, run: opts.RunID, opts: opts, tell: r.opts.Events, revert: r.opts.RunID}
+		tell := func(e Event) {
+			e.TakesBack = true
+			r.opts.Events(e)
+		}
+		t := transaction{plan: reversed(j.host), planID: r.report.PlanID, mode: plan.Restore, run: opts.RunID, opts: opts, tell: tell, revert: r.opts.RunID}
 		back := t.carryOut(ctx)
 		report := r.report.Hosts[j.index]
 		if back.Outcome == Changed || back.Outcome == AlreadyDone {

@@ -65,14 +65,25 @@ systemctl stop 'ssh*.service'; systemctl reset-failed; systemctl restart ssh.soc
 	byOpenRC = start{"exec /sbin/init", "rc-service ssh restart"}
 	byRunit  = start{"exec /sbin/init", "sv restart ssh"}
 	// sshd is PID 1, as in a container: the host ends with it.
-	byItself = start{"mkdir -p /run/sshd; exec /usr/sbin/sshd -D -e", "kill -HUP 1"}
+	byItself = start{"mkdir -p /run/sshd; exec /usr/sbin/sshd -D -e", untilClosed("kill -HUP 1")}
 	// A PID 1 that knows nothing of services and only reaps.
 	byHand = start{`
 mkdir -p /run/sshd; /usr/sbin/sshd
 exec sh -c 'trap "exit 0" TERM; while :; do sleep 1000 & wait $!; done'`,
-		"kill $(cat /run/sshd.pid); /usr/sbin/sshd"}
+		untilClosed("kill $(cat /run/sshd.pid)") + "/usr/sbin/sshd"}
 	byDropbear = start{"exec /sbin/init", "systemctl restart dropbear"}
 )
+
+// untilClosed sends a signal and waits until sshd has taken it: until then its
+// old socket still listens.
+func untilClosed(signal string) string {
+	return `
+sockets() { awk '$4 == "0A" { print $10 }' /proc/net/tcp /proc/net/tcp6; }
+open=$(sockets)
+` + signal + `
+while [ -n "$open" ] && [ "$(sockets)" = "$open" ]; do sleep 0.01; done
+`
+}
 
 // A Kind is one kind of host.
 type Kind struct {

@@ -70,7 +70,7 @@ func triedAgainText(e apply.Event) string {
 
 func (h *Human) hostEvent(e apply.Event) {
 	who := h.line(whoText(e))
-	doing, finished := gerunds(e.Action)
+	doing, finished := gerunds(e)
 	switch {
 	case e.Kind == apply.ApplyStarted:
 		h.print("%s: %s...\n", who, doing)
@@ -96,8 +96,11 @@ func whoText(e apply.Event) string {
 	return strings.Join(names, ", ")
 }
 
-func gerunds(a plan.Action) (doing, finished string) {
-	switch a {
+func gerunds(e apply.Event) (doing, finished string) {
+	if e.TakesBack {
+		return "Restoring", "Restoration"
+	}
+	switch e.Action {
 	case plan.Create:
 		return "Creating", "Creation"
 	case plan.Remove:

@@ -383,7 +383,7 @@ func (j *JSON) hostEvent(e apply.Event) {
 }
 
 func hostMessage(e apply.Event) string {
-	doing, finished := gerunds(e.Action)
+	doing, finished := gerunds(e)
 	switch e.Kind {
 	case apply.RefreshStarted:
 		return "Reading..."
