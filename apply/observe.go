@@ -54,12 +54,13 @@ func Observe(ctx context.Context, cfg *schema.Config, opts ObserveOptions) iter.
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		opts.Events = serialised(opts.Events)
+		hosts := byHost(cfg.Targets)
 		done := make(chan *plan.Observed)
 		go func() {
 			defer close(done)
 			var group errgroup.Group
 			group.SetLimit(cmp.Or(opts.Parallelism, DefaultParallelism))
-			for _, targets := range byHost(cfg.Targets) {
+			for _, targets := range hosts {
 				group.Go(func() error {
 					done <- observeHost(ctx, targets, opts)
 					return nil
@@ -67,13 +68,32 @@ func Observe(ctx context.Context, cfg *schema.Config, opts ObserveOptions) iter.
 			}
 			group.Wait()
 		}()
+		began, progress := time.Now(), Progress{Total: len(hosts)}
+		ticks := time.NewTicker(progressEvery)
+		defer ticks.Stop()
 		stopped := false
-		for o := range done {
-			if !stopped && !yield(o) {
-				stopped = true
-				cancel()
+		for {
+			select {
+			case o, more := <-done:
+				if !more {
+					return
+				}
+				progress.count(o)
+				if !stopped && !yield(o) {
+					stopped = true
+					cancel()
+				}
+			case <-ticks.C:
+				opts.Events(progress.event(time.Now(), began))
 			}
 		}
+	}
+}
+
+func (p *Progress) count(o *plan.Observed) {
+	p.Done++
+	if o.Err != "" {
+		p.Unreachable++
 	}
 }
 

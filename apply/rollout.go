@@ -228,11 +228,16 @@ func (r *rollout) tellProgress() {
 		Done: r.done, Total: r.total, Unreachable: counts[Unreachable],
 		Failed: counts[Failed] + counts[Restored] + counts[Stale] + counts[Locked],
 	}
-	elapsed := r.opts.Now().Sub(r.report.Started)
-	if r.done > 0 && r.done < r.total {
-		progress.Remaining = elapsed / time.Duration(r.done) * time.Duration(r.total-r.done)
+	r.opts.Events(progress.event(r.opts.Now(), r.report.Started))
+}
+
+// event tells how far it is, and how much longer it may take.
+func (p Progress) event(now, began time.Time) Event {
+	elapsed := now.Sub(began)
+	if p.Done > 0 && p.Done < p.Total {
+		p.Remaining = elapsed / time.Duration(p.Done) * time.Duration(p.Total-p.Done)
 	}
-	r.opts.Events(Event{Kind: FleetProgressed, Time: r.opts.Now(), Elapsed: elapsed, Progress: &progress})
+	return Event{Kind: FleetProgressed, Time: now, Elapsed: elapsed, Progress: &p}
 }
 
 // soak waits, and then looks at the wave's hosts again: a change that broke

@@ -83,7 +83,28 @@ func TestFaultsAmongAThousandWhilePlanning(t *testing.T) {
 		}
 		checkFaults(t, events, apply.RefreshErrored, faulty)
 		checkTime(t, events, took)
+		checkProgress(t, events, f.Len(), took)
 	})
+}
+
+// checkProgress wants to be told every five seconds how far it is, in numbers
+// that grow.
+func checkProgress(t *testing.T, events []apply.Event, hosts int, took time.Duration) {
+	t.Helper()
+	told, last := 0, -1
+	for _, e := range events {
+		if e.Kind != apply.FleetProgressed {
+			continue
+		}
+		told++
+		if e.Progress.Total != hosts || e.Progress.Done < last {
+			t.Errorf("got %d of %d hosts done after %d, want more of %d", e.Progress.Done, e.Progress.Total, last, hosts)
+		}
+		last = e.Progress.Done
+	}
+	if want := int(took / (5 * time.Second)); told < want-1 || told > want {
+		t.Errorf("got told %d times in %s, want it every 5s", told, took)
+	}
 }
 
 // checkFaults compares the error of each faulty host with its fault.

@@ -13,6 +13,7 @@ import (
 // Applying remembers whether waves are worth a word.
 func (h *Human) Applying(p *plan.Plan) {
 	h.waves = len(p.Rollout.Waves)
+	h.doing, h.told = "modifying", 0
 	if h.paper.Err.Terminal {
 		h.live = newLive(h.paper.Err)
 	}
@@ -48,7 +49,7 @@ func (h *Human) Event(e apply.Event) {
 		// One line for the fleet, not for each host; on a terminal the live area tells.
 		if e.Progress != nil && e.Progress.Done < e.Progress.Total && h.live == nil && e.Elapsed-h.told >= progressEvery {
 			h.told = e.Elapsed
-			h.print("Still modifying... [%s elapsed] %s\n", seconds(e.Elapsed), progressText(*e.Progress))
+			h.print("Still %s... [%s elapsed] %s\n", h.doing, seconds(e.Elapsed), progressText(*e.Progress))
 		}
 	case apply.DialTriedAgain:
 		h.print("%s: %s\n", h.line(e.Host), h.line(triedAgainText(e)))

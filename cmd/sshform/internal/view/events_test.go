@@ -186,11 +186,19 @@ func TestEveryEventHasAMessage(t *testing.T) {
 // In a pipeline one line every ten seconds tells of the whole fleet.
 func TestProgressOfAFleetInAPipeline(t *testing.T) {
 	out, _ := printed(Paper{}, func(h *Human) {
-		for s := time.Duration(5); s <= 35; s += 5 {
-			h.Event(apply.Event{Kind: apply.FleetProgressed, Elapsed: s * time.Second, Progress: &apply.Progress{Done: int(s), Total: 100}})
+		tell := func(most time.Duration) {
+			for s := time.Duration(5); s <= most; s += 5 {
+				h.Event(apply.Event{Kind: apply.FleetProgressed, Elapsed: s * time.Second, Progress: &apply.Progress{Done: int(s), Total: 100}})
+			}
 		}
+		h.Reading(Reading{Files: 100, Hosts: 100})
+		tell(15)
+		h.ReadingDone(16 * time.Second)
+		h.Applying(&plan.Plan{Rollout: plan.Rollout{Waves: make([]plan.Wave, 2)}})
+		tell(35)
 	})
-	want := "Still modifying... [10s elapsed] 10 of 100 hosts done\nStill modifying... [20s elapsed] 20 of 100 hosts done\nStill modifying... [30s elapsed] 30 of 100 hosts done\n"
+	want := "Reading 100 files on 100 hosts...\nStill reading... [10s elapsed] 10 of 100 hosts done\n" +
+		"Still modifying... [10s elapsed] 10 of 100 hosts done\nStill modifying... [20s elapsed] 20 of 100 hosts done\nStill modifying... [30s elapsed] 30 of 100 hosts done\n"
 	if out != want {
 		t.Errorf("got %q, want %q", out, want)
 	}

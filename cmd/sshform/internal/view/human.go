@@ -65,6 +65,7 @@ type Human struct {
 	paper    Paper
 	out, err pen
 	live     *live
+	doing    string        // what takes so long: reading, modifying
 	told     time.Duration // how long a run was at work when that was last told
 	reading  bool          // a line "Reading…" is open on Out
 	waves    int           // of the plan that is carried out
@@ -136,6 +137,7 @@ func timesText(n int) string {
 func (h *Human) Reading(r Reading) {
 	fmt.Fprintf(h.paper.Out, "Reading %s on %s...", Count(r.Files, "file"), Count(r.Hosts, "host"))
 	h.reading = true
+	h.doing, h.told = "reading", 0
 }
 
 // ReadingDone ends the line.
