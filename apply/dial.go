@@ -12,8 +12,8 @@ import (
 // once.
 const busyPause = time.Second
 
-// A Busy error says that a host, or a bastion on the way, hung up before it
-// said who it is, as sshd does when too many come at once (MaxStartups in
+// A Busy error says that a host, or a bastion on the way, hung up before it was
+// known who it is, as sshd does when too many come at once (MaxStartups in
 // sshd_config(5)). TryAgain is false where another try makes things worse.
 type Busy interface {
 	error

@@ -151,6 +151,21 @@ func (e *RefusedError) Error() string {
 	return "the connection was closed before the banner: the server is busy (MaxStartups) or refuses this address"
 }
 
+// A DroppedError says that sshd hung up in the key exchange, before it was known
+// who it is: where each login has an sshd of its own, the end of another login
+// may have removed the folder that it needs.
+type DroppedError struct{ Err error }
+
+func (e *DroppedError) Error() string {
+	return "the connection was closed in the key exchange: " + e.Err.Error()
+}
+
+// Unwrap returns how the connection ended.
+func (e *DroppedError) Unwrap() error { return e.Err }
+
+// TryAgain reports that another try may get in.
+func (e *DroppedError) TryAgain() bool { return true }
+
 // An AuthError says that the host knows none of the keys that were offered.
 type AuthError struct {
 	User    string

@@ -111,6 +111,8 @@ func (l *login) explain(err error, watch *stageWatch, conn *link, trials *trials
 		if hungUp(err) || before != "" {
 			return reachError(l.host, StageBanner, refused(before))
 		}
+	case stage == StageKex && hungUp(err):
+		return reachError(l.host, StageKex, &DroppedError{plain(err)})
 	case stage == StageAuth:
 		return reachError(l.host, StageAuth, &AuthError{User: l.user, Offered: trials.offered(), Skipped: l.skipped, Said: clean(said), Err: plainAuthError(err)})
 	}

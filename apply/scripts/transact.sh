@@ -258,6 +258,15 @@ tell_daemon() {
 	esac >/dev/null 2>&1 </dev/null
 }
 
+# start_socket NAME: systemd starts no socket whose service runs. The service
+# ends then; sessions go on without it (KillMode=process).
+start_socket() {
+	systemctl start "$1" && return
+	[ "$(show "$unit" ActiveState)" = active ] || return 1
+	systemctl stop "$unit"
+	systemctl start "$1" || systemctl start "$unit"
+}
+
 start_daemon() {
 	case $way in
 	systemd)
@@ -272,7 +281,7 @@ start_daemon() {
 		done
 		systemctl reset-failed "$unit"
 		for name in $sockets; do
-			systemctl start "$name"
+			start_socket "$name"
 		done
 		;;
 	sysvinit) "/etc/init.d/$unit" start ;;
