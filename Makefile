@@ -93,7 +93,7 @@ bench: build
 	$(GO) run ./apply/applytest/fleet/bench -program ./sshform -out artifacts/bench.json
 
 bench-quick:
-	$(GO) run ./apply/applytest/fleet/bench -parts ratios -hosts 100 -rounds 5 -gate
+	$(GO) run ./apply/applytest/fleet/bench -parts ratios -hosts 400 -rounds 5 -gate
 
 bench-packages:
 	$(GO) test -run '^$$' -bench . -benchmem ./...
