@@ -68,6 +68,10 @@ func (v *view) globFrom(prefix string, segments []segment, found *[]string) {
 		if !known {
 			return
 		}
+		if names != nil && i == len(segments)-1 && strings.HasPrefix(s.text, ".") {
+			// readdir(3) lists them too; as Includes they are empty.
+			names = append([]string{".", ".."}, names...)
+		}
 		for _, name := range names {
 			if name == "" || name[0] == '.' && !strings.HasPrefix(s.text, ".") {
 				continue

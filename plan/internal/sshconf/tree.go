@@ -160,12 +160,21 @@ func (v *view) want(w Want) {
 
 // node returns what stands at a path; known is false when it has to be read.
 func (v *view) node(path string) (n Node, known bool) {
+	if dots(path) {
+		return Node{State: Folder}, true
+	}
 	if n, known = v.tree.nodes[path]; !known {
 		v.want(Want{Path: path})
 		return Node{}, false
 	}
 	v.read[path] = true
 	return n, true
+}
+
+// dots reports whether a path can name nothing but a folder, which is as an
+// empty file to OpenSSH: nobody need look.
+func dots(path string) bool {
+	return strings.HasSuffix(path, "/.") || strings.HasSuffix(path, "/..") || path == "." || path == ".."
 }
 
 // exists is what lstat(2) says; a path that is not known yet is taken as
