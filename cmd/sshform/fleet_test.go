@@ -214,3 +214,20 @@ func (f *privateFleet) hcl() string {
 	}
 	return b.String()
 }
+
+// fleetRollout sets an interval on every host of a private fleet and begins the
+// rollout; waves and the closing brace are still to come.
+const fleetRollout = `
+server "fleet" {
+  for_each              = host
+  host                  = each.value
+  client_alive_interval = 30
+
+  file {
+    path = each.value.vars.config
+  }
+}
+
+rollout "fleet" {
+  targets = server.fleet
+`

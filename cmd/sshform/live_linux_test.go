@@ -72,20 +72,7 @@ func TestLiveArea(t *testing.T) {
 	}
 }
 
-const liveFleet = `
-server "fleet" {
-  for_each              = host
-  host                  = each.value
-  client_alive_interval = 30
-
-  file {
-    path = each.value.vars.config
-  }
-}
-
-rollout "fleet" {
-  targets = server.fleet
-
+const liveFleet = fleetRollout + `
   wave "first" {
     hosts = [host.h1]
   }

@@ -106,20 +106,7 @@ func (s *slurmTest) complete(names []string) {
 	}
 }
 
-const slurmFleet = `
-server "fleet" {
-  for_each              = host
-  host                  = each.value
-  client_alive_interval = 30
-
-  file {
-    path = each.value.vars.config
-  }
-}
-
-rollout "fleet" {
-  targets = server.fleet
-
+const slurmFleet = fleetRollout + `
   wave "all" {
     percent     = 100
     parallelism = 1

@@ -40,8 +40,11 @@ var rulings = []ruling{
 	{"Rule12 a plain user's tree of several files", "plain-tree=systemd", plainTree},
 	{"Rule19 restart and restore behind ssh.socket, Debian 12", "restart=socket", restarted},
 	{"Rule19 restart and restore behind ssh.socket, Debian 13", "restart-trixie=socket-trixie", restarted},
-	{"Rule23 a failed socket is healed, Debian 12", "failed=socket", failedSocket},
-	{"Rule23 a failed socket is healed, Debian 13", "failed-trixie=socket-trixie", failedSocket},
+	{"Rule23 a failed socket is healed, Debian 12", "failed=socket", failedSocket(":")},
+	{"Rule23 a failed socket is healed, Debian 13", "failed-trixie=socket-trixie", failedSocket(":")},
+	// systemd starts no socket whose service runs, and here it lets people in.
+	{"Rule23 a failed socket whose service runs alone is healed", "alone=socket-trixie",
+		failedSocket("systemctl reset-failed ssh.service; systemctl start ssh.service; " + overruled)},
 	{"Local host", "here=systemd", localHost},
 }
 
@@ -340,8 +343,23 @@ func restarted(ctx context.Context, a access, h *lab.Host) error {
 	return socketListens(ctx, h)
 }
 
+// overruled makes confirm find in force what was not put there.
+const overruled = "sed -i 's/^ClientAliveInterval 45/ClientAliveInterval 46/' " + mainFile
+
 // thereAndBack applies, and is made to restore by a confirm that fails.
 func thereAndBack(ctx context.Context, a access, h *lab.Host) error {
+	if err := restoredAfter(ctx, a, h, func() error {
+		_, err := sh(ctx, h, overruled)
+		return err
+	}); err != nil {
+		return err
+	}
+	return nothingLeft(ctx, h, aMoment)
+}
+
+// restoredAfter applies a change, strikes while it is confirmed, and wants the
+// old file back.
+func restoredAfter(ctx context.Context, a access, h *lab.Host, strike func() error) error {
 	d := a.dialer(h)
 	defer d.Close()
 	p, _, err := planFor(ctx, d, target(a, h, interval("45")))
@@ -352,21 +370,19 @@ func thereAndBack(ctx context.Context, a access, h *lab.Host) error {
 	if err != nil {
 		return err
 	}
-	// What confirm finds in force is not what was put there.
 	var struck error
 	report, err := runPlan(ctx, d, p, apply.RunOptions{Events: func(e apply.Event) {
 		if e.Kind == apply.ApplyProgressed && e.Step == apply.StepConfirm {
-			_, struck = sh(ctx, h, "sed -i 's/^ClientAliveInterval 45/ClientAliveInterval 46/' "+mainFile)
+			struck = strike()
 		}
 	}})
 	if err := errors.Join(struck, outcome(report, err, apply.Restored, "")); err != nil {
 		return err
 	}
-	after, err := h.ReadFile(mainFile)
-	if err != nil || !bytes.Equal(before, after) {
+	if after, err := h.ReadFile(mainFile); err != nil || !bytes.Equal(before, after) {
 		return fmt.Errorf("the old file is not back (%v)", err)
 	}
-	return nothingLeft(ctx, h, aMoment)
+	return nil
 }
 
 func socketListens(ctx context.Context, h *lab.Host) error {
@@ -377,37 +393,29 @@ func socketListens(ctx context.Context, h *lab.Host) error {
 	return h.Ready()
 }
 
-// failedSocket makes systemd give the socket up while the change is confirmed.
-func failedSocket(ctx context.Context, a access, h *lab.Host) error {
-	d := a.dialer(h)
-	defer d.Close()
-	p, _, err := planFor(ctx, d, target(a, h, interval("45")))
-	if err != nil {
-		return err
-	}
-	before, err := h.ReadFile(mainFile)
-	if err != nil {
-		return err
-	}
-	var struck error
-	report, err := runPlan(ctx, d, p, apply.RunOptions{Events: func(e apply.Event) {
-		if e.Kind == apply.ApplyProgressed && e.Step == apply.StepConfirm {
-			struck = giveUpSocket(ctx, h)
+// failedSocket makes systemd give the socket up while the change is confirmed,
+// and does more on the host.
+func failedSocket(more string) func(context.Context, access, *lab.Host) error {
+	return func(ctx context.Context, a access, h *lab.Host) error {
+		if err := restoredAfter(ctx, a, h, func() error {
+			if err := giveUpSocket(ctx, h); err != nil {
+				return err
+			}
+			_, err := sh(ctx, h, more)
+			return err
+		}); err != nil {
+			return err
 		}
-	}})
-	if err := errors.Join(struck, outcome(report, err, apply.Restored, "")); err != nil {
-		return err
+		if err := socketListens(ctx, h); err != nil {
+			return err
+		}
+		d := a.dialer(h)
+		defer d.Close()
+		if _, _, err := planFor(ctx, d, target(a, h, interval("45"))); err != nil {
+			return fmt.Errorf("a new plan: %w", err)
+		}
+		return nothingLeft(ctx, h, aMoment)
 	}
-	if after, err := h.ReadFile(mainFile); err != nil || !bytes.Equal(before, after) {
-		return fmt.Errorf("the old file is not back (%v)", err)
-	}
-	if err := socketListens(ctx, h); err != nil {
-		return err
-	}
-	if _, _, err := planFor(ctx, d, target(a, h, interval("45"))); err != nil {
-		return fmt.Errorf("a new plan: %w", err)
-	}
-	return nothingLeft(ctx, h, aMoment)
 }
 
 // giveUpSocket starts the service so often that systemd refuses more and fails
