@@ -96,26 +96,39 @@ type kind[T comparable] struct {
 
 // ends groups equal ones, in the order of their first names.
 type ends[T comparable] struct {
-	side     schema.Side
-	networks []schema.Network
+	// networks has for each network the addresses of this side that it names;
+	// one that names none concerns all.
+	networks []map[string]bool
 	chosen   []string
 	all      []end[T]
 	at       map[kind[T]]int
 }
 
+func newEnds[T comparable](side schema.Side, networks []schema.Network, chosen []string) ends[T] {
+	e := ends[T]{chosen: chosen, at: map[kind[T]]int{}}
+	for _, n := range networks {
+		named := map[string]bool{}
+		for _, address := range n.Between {
+			if strings.HasPrefix(address, string(side)+".") {
+				named[address] = true
+			}
+		}
+		e.networks = append(e.networks, named)
+	}
+	return e
+}
+
 func (e *ends[T]) add(name string, before, after T) {
 	k := kind[T]{before: before, after: after}
-	for _, n := range e.networks {
-		k.networks += bit(concerns(n, e.side, name))
+	block, _, _ := strings.Cut(name, "[") // an address without an index names all instances
+	for _, named := range e.networks {
+		k.networks += bit(len(named) == 0 || named[name] || named[block])
 	}
 	for _, address := range e.chosen {
-		k.chosen += bit(names(address, name))
+		k.chosen += bit(address == name || address == block)
 	}
 	i, known := e.at[k]
 	if !known {
-		if e.at == nil {
-			e.at = map[kind[T]]int{}
-		}
 		i = len(e.all)
 		e.at[k] = i
 		e.all = append(e.all, end[T]{kind: k})
@@ -140,20 +153,6 @@ func covered(one, other string) bool {
 	return true
 }
 
-// names reports whether an address names an instance of a block.
-func names(address, instance string) bool {
-	block, _, _ := strings.Cut(instance, "[")
-	return address == instance || address == block
-}
-
-// concerns reports whether connections of a block pass the network: it names
-// the block, or none of its side.
-func concerns(n schema.Network, side schema.Side, name string) bool {
-	prefix := string(side) + "."
-	listed := slices.DeleteFunc(slices.Clone(n.Between), func(a string) bool { return !strings.HasPrefix(a, prefix) })
-	return len(listed) == 0 || slices.ContainsFunc(listed, func(a string) bool { return names(a, name) })
-}
-
 // networkBetween returns what lies between two ends: the first network that
 // concerns both.
 func networkBetween(networks []schema.Network, server, client string) (string, liveness.Network) {
@@ -166,8 +165,8 @@ func networkBetween(networks []schema.Network, server, client string) (string, l
 }
 
 func endsOf(cfg *schema.Config, p *Plan, chosen []string) ([]end[liveness.Server], []end[liveness.Client], error) {
-	servers := ends[liveness.Server]{side: schema.Server, networks: cfg.Networks, chosen: chosen}
-	clients := ends[liveness.Client]{side: schema.Client, networks: cfg.Networks, chosen: chosen}
+	servers := newEnds[liveness.Server](schema.Server, cfg.Networks, chosen)
+	clients := newEnds[liveness.Client](schema.Client, cfg.Networks, chosen)
 	for _, h := range p.Hosts {
 		release, err := schema.ParseRelease(h.Facts.OpenSSH)
 		if err != nil {

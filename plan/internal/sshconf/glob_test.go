@@ -46,6 +46,10 @@ func TestGlob(t *testing.T) {
 	for pattern, want := range map[string][]string{
 		"/*.conf":         {"/10.conf", "/2.conf", "/A.conf", "/B.conf", "/[.conf", "/_z.conf", "/a.conf", "/c.conf"},
 		"/.*.conf":        {"/.hidden.conf"},
+		"/.*":             {"/.", "/..", "/.hidden.conf"},
+		"/sub/.*":         {"/sub/.", "/sub/.."},
+		"/nothing/.*":     nil,
+		"/a.conf/.*":      nil,
 		"/[A-B].conf":     {"/A.conf", "/B.conf"},
 		"/nothing*":       nil,
 		"/nothing":        nil,
