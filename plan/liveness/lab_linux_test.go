@@ -30,6 +30,7 @@ type lab struct {
 	client, router, server string
 	capture                *capture
 	key                    string // private key of the login, OpenSSH format
+	logins                 chan struct{}
 
 	mu   sync.Mutex
 	next int
@@ -38,7 +39,7 @@ type lab struct {
 func newLab(t *testing.T, name string) *lab {
 	t.Helper()
 	id := fmt.Sprintf("sshform-%s%d", name, os.Getpid())
-	l := &lab{dir: t.TempDir(), client: id + "c", router: id + "r", server: id + "s"}
+	l := &lab{dir: t.TempDir(), client: id + "c", router: id + "r", server: id + "s", logins: make(chan struct{}, 3)}
 	for _, ns := range []string{l.client, l.router, l.server} {
 		out, err := exec.Command(testenv.Program(t, "ip"), "netns", "add", ns).CombinedOutput()
 		testenv.Need(t, err == nil, fmt.Sprintf("no network namespaces here: %s", out))
@@ -286,13 +287,15 @@ type process struct {
 	mu   sync.Mutex
 	said []line
 	news chan struct{}
-	done chan struct{}
-	gone time.Time
+	// silent is closed after the last line.
+	silent chan struct{}
+	done   chan struct{}
+	gone   time.Time
 }
 
 func start(t *testing.T, cmd *exec.Cmd) *process {
 	t.Helper()
-	p := &process{cmd: cmd, news: make(chan struct{}, 1), done: make(chan struct{})}
+	p := &process{cmd: cmd, news: make(chan struct{}, 1), silent: make(chan struct{}), done: make(chan struct{})}
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -304,9 +307,8 @@ func start(t *testing.T, cmd *exec.Cmd) *process {
 		t.Fatalf("start %v: %v", cmd.Args, err)
 	}
 	w.Close()
-	read := make(chan struct{})
 	go func() {
-		defer close(read)
+		defer close(p.silent)
 		defer r.Close()
 		p.read(r)
 	}()
@@ -321,7 +323,7 @@ func start(t *testing.T, cmd *exec.Cmd) *process {
 		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		<-p.done
 		r.Close()
-		<-read
+		<-p.silent
 	})
 	return p
 }
@@ -339,27 +341,36 @@ func (p *process) read(r *os.File) {
 	}
 }
 
-// says waits for a line that holds one of these texts.
+// says waits for a line that holds one of these texts, no longer than the
+// process speaks.
 func (p *process) says(deadline time.Time, texts ...string) (line, bool) {
 	timer := time.NewTimer(time.Until(deadline))
 	defer timer.Stop()
-	for {
-		p.mu.Lock()
-		for _, l := range p.said {
-			for _, text := range texts {
-				if strings.Contains(l.text, text) {
-					p.mu.Unlock()
-					return l, true
-				}
-			}
+	for over := false; ; {
+		if found, ok := p.line(texts); ok || over {
+			return found, ok
 		}
-		p.mu.Unlock()
 		select {
 		case <-p.news:
+		case <-p.silent:
+			over = true
 		case <-timer.C:
-			return line{}, false
+			over = true
 		}
 	}
+}
+
+func (p *process) line(texts []string) (line, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, l := range p.said {
+		for _, text := range texts {
+			if strings.Contains(l.text, text) {
+				return l, true
+			}
+		}
+	}
+	return line{}, false
 }
 
 // ends waits for the end of the process.
