@@ -30,46 +30,69 @@ func TestLiveArea(t *testing.T) {
 	s.write("fleet.sshform.hcl", strings.Replace(f.hcl(), `"5s"`, `"60s"`, 1))
 	s.write("main.sshform.hcl", liveFleet)
 	s.must(s.run("go", "build", "-o", filepath.Join(dir, "sshform"), "."))
-	s.must(s.run("./sshform", "plan", "-out=saved.plan"))
-	s.must(f.signal("h2", syscall.SIGSTOP))
+	hold, release := func() { s.must(f.signal("h2", syscall.SIGSTOP)) }, func() { s.must(f.signal("h2", syscall.SIGCONT)) }
 
-	cmd := exec.Command(s.path("script"), "-qec", "stty cols 120 rows 30; ./sshform apply saved.plan", "/dev/null")
-	cmd.Dir, cmd.Env = dir, append(os.Environ(), "TERM=xterm", "NO_COLOR=1")
+	hold()
+	shown := s.onTerminal("plan -out=saved.plan", "2/3  2 read", release)
+	shows(t, shown, "Reading [", "2/3  2 read", "h2: reading for ")
+	shows(t, shown[strings.LastIndex(shown, "Reading ["):], "Reading 3 files on 3 hosts... done in ", "Plan: 0 to add, 3 to change, 0 to destroy.")
+
+	hold()
+	shown = s.onTerminal("apply saved.plan", "1/2  1 changed", release)
+	shows(t, shown, "Wave first [", "Wave second [", "1/2  1 changed", "h2: connect for ", // the area
+		"server.fleet[\"h3\"]: Modifications complete after") // above it
+	shows(t, shown[strings.LastIndex(shown, "Wave second ["):], "Apply complete! Resources: 0 added, 3 changed, 0 destroyed.")
+	if strings.Contains(shown, "Still modifying") {
+		t.Errorf("got lines for pipelines on a terminal:\n%q", shown)
+	}
+
+	// The area is on the standard error alone, and with -json there is none.
+	s.onTerminal("plan > plan.txt", "", nil)
+	plain, err := os.ReadFile(filepath.Join(dir, "plan.txt"))
+	s.must(err)
+	if got := string(plain); !strings.HasPrefix(got, "Reading 3 files on 3 hosts... done in ") || strings.ContainsAny(got, "\x1b[") {
+		t.Errorf("got %q in the file, want text without an area", got)
+	}
+	if shown := s.onTerminal("plan -json > plan.json", "", nil); shown != "" {
+		t.Errorf("got %q on a terminal with -json, want nothing", shown)
+	}
+}
+
+// shows fails for every piece of text that did not appear.
+func shows(t *testing.T, shown string, want ...string) {
+	t.Helper()
+	for _, text := range want {
+		if !strings.Contains(shown, text) {
+			t.Errorf("the terminal did not show %q:\n%q", text, shown)
+		}
+	}
+}
+
+// onTerminal runs sshform on a terminal and returns all that it showed. When
+// sign appears it calls then.
+func (s slurmTest) onTerminal(command, sign string, then func()) string {
+	s.Helper()
+	cmd := exec.Command(s.path("script"), "-qec", "stty cols 120 rows 30; ./sshform "+command, "/dev/null")
+	cmd.Dir, cmd.Env = s.dir, append(os.Environ(), "TERM=xterm", "NO_COLOR=1")
 	screen, err := cmd.StdoutPipe()
 	s.must(err)
 	s.must(cmd.Start())
 	var seen bytes.Buffer
-	othersDone := []byte("1/2  1 changed")
 	for piece := make([]byte, 4096); ; {
 		n, err := screen.Read(piece)
-		before := bytes.Contains(seen.Bytes(), othersDone)
 		seen.Write(piece[:n])
-		if !before && bytes.Contains(seen.Bytes(), othersDone) {
-			s.must(f.signal("h2", syscall.SIGCONT))
+		if then != nil && bytes.Contains(seen.Bytes(), []byte(sign)) {
+			then()
+			then = nil
 		}
 		if err != nil {
 			break
 		}
 	}
 	if err := cmd.Wait(); err != nil {
-		t.Errorf("apply: %v", err)
+		s.Errorf("%s: %v\n%q", command, err, seen.String())
 	}
-	shown := seen.String()
-	for _, want := range []string{
-		"Wave first [", "Wave second [", "1/2  1 changed", "h2: connect for ", // the area
-		"server.fleet[\"h3\"]: Modifications complete after", // above it
-		"Apply complete! Resources: 0 added, 3 changed, 0 destroyed.",
-	} {
-		if !strings.Contains(shown, want) {
-			t.Errorf("the terminal did not show %q:\n%q", want, shown)
-		}
-	}
-	if end := shown[strings.LastIndex(shown, "Apply complete!"):]; strings.Contains(end, "Wave second [") {
-		t.Errorf("the live area is still there at the end:\n%q", end)
-	}
-	if strings.Contains(shown, "Still modifying") {
-		t.Errorf("got lines for pipelines on a terminal:\n%q", shown)
-	}
+	return seen.String()
 }
 
 const liveFleet = fleetRollout + `

@@ -67,7 +67,8 @@ type Human struct {
 	live     *live
 	doing    string        // what takes so long: reading, modifying
 	told     time.Duration // how long a run was at work when that was last told
-	reading  bool          // a line "Reading…" is open on Out
+	begun    string        // the line "Reading…"
+	reading  bool          // that line is open on Out
 	waves    int           // of the plan that is carried out
 }
 
@@ -133,19 +134,33 @@ func timesText(n int) string {
 	return fmt.Sprintf(" (%s times)", thousands(n))
 }
 
-// Reading begins the line that ReadingDone ends.
+// Reading begins the line that ReadingDone ends. Where the live area stands on
+// the same terminal, the line comes when all is read.
 func (h *Human) Reading(r Reading) {
-	fmt.Fprintf(h.paper.Out, "Reading %s on %s...", Count(r.Files, "file"), Count(r.Hosts, "host"))
-	h.reading = true
 	h.doing, h.told = "reading", 0
+	h.begun = fmt.Sprintf("Reading %s on %s...", Count(r.Files, "file"), Count(r.Hosts, "host"))
+	if h.paper.Err.Terminal {
+		h.live = newLive(h.paper.Err)
+		h.live.read(r.Hosts)
+	}
+	if !h.paper.Err.Terminal || !h.paper.Out.Terminal {
+		io.WriteString(h.paper.Out, h.begun)
+		h.reading = true
+	}
 }
 
-// ReadingDone ends the line.
+// ReadingDone ends the line and the live area.
 func (h *Human) ReadingDone(elapsed time.Duration) {
-	if h.reading {
+	beside := h.live != nil && h.paper.Out.Terminal
+	h.live.end()
+	h.live = nil
+	switch {
+	case beside:
+		fmt.Fprintf(h.paper.Out, "%s done in %s\n", h.begun, seconds(elapsed))
+	case h.reading:
 		fmt.Fprintf(h.paper.Out, " done in %s\n", seconds(elapsed))
-		h.reading = false
 	}
+	h.reading = false
 }
 
 // Hint prints unless a machine drives.

@@ -16,10 +16,10 @@ import (
 	"github.com/sshform/sshform/apply"
 )
 
-// A live area stands at the end of a terminal while a plan is carried out: the
-// wave, a bar, hosts by outcome, how fast it goes, the time left and the
-// slowest hosts. What is printed meanwhile appears above it. The nil area shows
-// nothing.
+// A live area stands at the end of a terminal while hosts are read or a plan
+// is carried out: the wave, a bar, hosts by outcome, how fast it goes, the time
+// left and the slowest hosts. What is printed meanwhile appears above it. The
+// nil area shows nothing.
 type live struct {
 	to Stream
 
@@ -29,7 +29,7 @@ type live struct {
 	quiet    int // questions that are being asked
 
 	mu      sync.Mutex // guards the rest; frames are drawn by another goroutine
-	wave    string
+	doing   string     // "Wave canary" or "Reading"
 	hosts   int
 	began   time.Time
 	counts  map[apply.Outcome]int
@@ -39,8 +39,11 @@ type live struct {
 // A working host is in flight.
 type working struct {
 	since time.Time
-	step  apply.StepName
+	what  string // the step of its transaction, or "reading"
 }
+
+// wasRead counts hosts whose files are read, beside the outcomes.
+const wasRead apply.Outcome = "read"
 
 const (
 	liveFrames  = 200 * time.Millisecond // five a second
@@ -83,12 +86,7 @@ func (l *live) locked(text func() string) string {
 	return text()
 }
 
-func (l *live) title() string {
-	if l.wave == "" {
-		return ""
-	}
-	return "Wave " + l.wave
-}
+func (l *live) title() string { return l.doing }
 
 func (l *live) done() int {
 	done := 0
@@ -102,7 +100,7 @@ func (l *live) done() int {
 func (l *live) figures() string {
 	done, elapsed := l.done(), time.Since(l.began)
 	text := fmt.Sprintf("%d/%d", done, l.hosts)
-	if outcomes := countsText(l.counts); outcomes != "" {
+	if outcomes := l.outcomes(); outcomes != "" {
 		text += "  " + outcomes
 	}
 	if done > 0 && done < l.hosts && elapsed > time.Second {
@@ -110,6 +108,17 @@ func (l *live) figures() string {
 		text += fmt.Sprintf("  %.1f/s  about %s left", float64(done)/elapsed.Seconds(), seconds(left))
 	}
 	return text
+}
+
+func (l *live) outcomes() string {
+	var parts []string
+	if n := l.counts[wasRead]; n > 0 {
+		parts = append(parts, fmt.Sprintf("%d %s", n, wasRead))
+	}
+	if rest := countsText(l.counts); rest != "" {
+		parts = append(parts, rest)
+	}
+	return strings.Join(parts, ", ")
 }
 
 // slowest are the hosts that have been in flight for longest, one a line.
@@ -125,7 +134,7 @@ func (l *live) slowest(width int) string {
 	slices.SortFunc(all, func(a, b line) int { return cmp.Or(a.since.Compare(b.since), strings.Compare(a.host, b.host)) })
 	var b strings.Builder
 	for _, w := range all[:min(len(all), liveSlowest)] {
-		text := fmt.Sprintf("  %s: %s for %s", w.host, w.step, seconds(time.Since(w.since)))
+		text := fmt.Sprintf("  %s: %s for %s", w.host, w.what, seconds(time.Since(w.since)))
 		b.WriteString(ansi.Truncate(text, max(width, 20), "…") + "\n")
 	}
 	return b.String()
@@ -141,40 +150,59 @@ func (l *live) event(e apply.Event, clean func(string) string) {
 	switch e.Kind {
 	case apply.WaveStarted:
 		l.erase()
-		l.begin(clean(e.Wave.Name), e.Wave.Hosts)
+		l.begin("Wave "+clean(e.Wave.Name), e.Wave.Hosts)
 		l.draw()
 	case apply.WaveCompleted:
 		l.erase()
 		l.begin("", 0)
 	case apply.ApplyProgressed:
-		l.works(clean(e.Host), e)
+		l.works(clean(e.Host), string(e.Step), e.Elapsed)
+	case apply.RefreshStarted:
+		l.works(clean(e.Host), "reading", e.Elapsed)
 	case apply.ApplyCompleted, apply.ApplyErrored:
-		// A full bar would remove itself; that is for erase.
-		if done, all := l.ended(clean(e.Host), e.Outcome); l.bar != nil && done < all {
-			l.bar.SetCurrent(int64(done))
-		}
+		l.ended(clean(e.Host), e.Outcome)
+	case apply.RefreshCompleted:
+		l.ended(clean(e.Host), wasRead)
+	case apply.RefreshErrored:
+		l.ended(clean(e.Host), apply.Unreachable)
 	}
 }
 
-func (l *live) begin(wave string, hosts int) {
+// read begins to show how hosts are read.
+func (l *live) read(hosts int) {
+	l.drawing.Lock()
+	defer l.drawing.Unlock()
+	l.begin("Reading", hosts)
+	l.draw()
+}
+
+func (l *live) begin(doing string, hosts int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.wave, l.hosts, l.began = wave, hosts, time.Now()
+	l.doing, l.hosts, l.began = doing, hosts, time.Now()
 	l.counts, l.working = map[apply.Outcome]int{}, map[string]working{}
 }
 
-func (l *live) works(host string, e apply.Event) {
+func (l *live) works(host, what string, elapsed time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	w := l.working[host]
 	if w.since.IsZero() {
-		w.since = time.Now().Add(-e.Elapsed)
+		w.since = time.Now().Add(-elapsed)
 	}
-	w.step = e.Step
+	w.what = what
 	l.working[host] = w
 }
 
-func (l *live) ended(host string, o apply.Outcome) (done, all int) {
+// ended counts a host that is done. The caller holds drawing.
+func (l *live) ended(host string, o apply.Outcome) {
+	done, all := l.counted(host, o)
+	if l.bar != nil && done < all { // a full bar would remove itself; that is for erase
+		l.bar.SetCurrent(int64(done))
+	}
+}
+
+func (l *live) counted(host string, o apply.Outcome) (done, all int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.working, host)
