@@ -129,7 +129,7 @@ func (c *clientRun) options() {
 
 // files reads the user's file and then the system's.
 func (c *clientRun) files() {
-	c.blocks, c.inclusions = 0, 0
+	c.begin()
 	if c.q.UserFile != "" {
 		c.top(c.q.UserFile, true)
 	}
@@ -172,7 +172,7 @@ func (c *clientRun) file(n Node, f *clientFile) {
 	if n.File == nil {
 		return
 	}
-	for l := range c.lines(n, f.frame, c.name) {
+	for l := range c.lines(n, f.frame, map[string]string{"host": c.host}, !c.final || c.doubt == "") {
 		c.line(l, f)
 		if c.stop {
 			return
@@ -183,9 +183,6 @@ func (c *clientRun) file(n Node, f *clientFile) {
 		c.fatal(Place{File: f.path}, 255, strconv.Itoa(f.bad)+" bad lines")
 	}
 }
-
-// name is the host that Host lines compare.
-func (c *clientRun) name() (string, bool) { return c.host, !c.final || c.doubt == "" }
 
 // line does what process_config_line does.
 func (c *clientRun) line(l *logicalLine, f *clientFile) {

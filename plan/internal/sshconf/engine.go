@@ -68,14 +68,18 @@ func newRun(t *Tree, side Side, d dialect) *run {
 }
 
 // lines yields the lines of a file that matter to the frame. A brief run
-// leaves out the lines of blocks that do not match; name is the user or host
-// by which it finds those that can.
-func (r *run) lines(n Node, f *frame, name func() (string, bool)) iter.Seq[*logicalLine] {
+// leaves out the lines of blocks that do not match; names are those by which
+// it finds blocks that can, if they are certain.
+func (r *run) lines(n Node, f *frame, names map[string]string, certain bool) iter.Seq[*logicalLine] {
 	return func(yield func(*logicalLine) bool) {
 		x := r.v.tree.lexedOf(n.File, r.d)
+		var found []int
+		if r.brief && certain {
+			found = x.find(names)
+		}
 		for i := 0; i < len(x.lines); i++ {
 			if r.brief && f.active == Out {
-				i = r.skip(x, i, name)
+				i = r.skip(x, i, found, certain)
 			}
 			if i == len(x.lines) || !yield(&x.lines[i]) {
 				return
@@ -135,6 +139,15 @@ func (r *run) open(f *frame, fresh Block) *Block {
 	r.blocks = len(r.res.Blocks)
 	f.block = b
 	return b
+}
+
+// begin starts a pass over the files. A brief run may not meet a block of the
+// pass before again: it does not match any more.
+func (r *run) begin() {
+	r.blocks, r.inclusions = 0, 0
+	for _, b := range r.opened {
+		b.Standing = Out
+	}
 }
 
 // openBrief is open in a brief run, which meets other blocks in each pass and

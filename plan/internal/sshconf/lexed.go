@@ -12,11 +12,22 @@ type lexed struct {
 	lines []logicalLine
 	// opening are the indices, ascending, of the lines at which a brief run
 	// outside of any matching block has to look: those that do something
-	// everywhere, and first lines of blocks but for those in named.
+	// everywhere, and first lines of blocks but for those in needed.
 	opening []int
-	// named are the indices of blocks that only the users (sshd) or hosts (ssh)
-	// can be in that are spelled out in them, by such a name.
-	named map[string][]int
+	// needed are the indices of blocks that only logins (sshd) or hosts (ssh)
+	// can be in that have one of these marks.
+	needed map[mark][]int
+	// sizes are the lengths of the parts among the marks.
+	sizes []int
+}
+
+// A mark is what a login or host must have to be in a block.
+type mark struct {
+	// criterion is user or host.
+	criterion string
+	// text is the whole name, or a part of it.
+	text  string
+	whole bool
 }
 
 // A lexedKey tells the readings of a file apart.
@@ -38,7 +49,7 @@ func (t *Tree) lexedOf(f *File, d *dialect) *lexed {
 }
 
 func (d *dialect) lex(f *File) *lexed {
-	x := &lexed{lines: d.read(f), named: map[string][]int{}}
+	x := &lexed{lines: d.read(f), needed: map[mark][]int{}}
 	for i := range x.lines {
 		l := &x.lines[i]
 		if l.row == nil || l.badQuotes {
@@ -60,65 +71,118 @@ func (d *dialect) lex(f *File) *lexed {
 			inside = true
 			x.opening = append(x.opening, i)
 		case l.opens():
-			names := d.namesOf(l)
-			if inside || len(names) == 0 {
+			marks := d.marksOf(l)
+			if inside || len(marks) == 0 {
 				x.opening = append(x.opening, i)
-			} else {
-				for _, name := range names {
-					x.named[name] = append(x.named[name], i)
+			}
+			for _, m := range marks {
+				if !inside {
+					x.need(m, i)
 				}
 			}
 			inside = false
 		}
 	}
 	slices.Reverse(x.opening)
-	for _, at := range x.named {
-		slices.Reverse(at)
-	}
 	return x
 }
 
-// namesOf returns the only users or hosts that a block can be for, none if
+// need notes that the block at i is for logins with a mark.
+func (x *lexed) need(m mark, i int) {
+	x.needed[m] = append(x.needed[m], i)
+	if !m.whole && !slices.Contains(x.sizes, len(m.text)) {
+		x.sizes = append(x.sizes, len(m.text))
+	}
+}
+
+// marksOf returns the marks of which one is needed to be in a block, none if
 // that is not plain to see or its first line does more than match.
-func (d *dialect) namesOf(l *logicalLine) []string {
+func (d *dialect) marksOf(l *logicalLine) []mark {
 	switch {
 	case l.badQuotes || l.complaint != "" || l.blank:
 		return nil
 	case l.row.kind == kindHost:
-		return literals(l.patterns)
+		return marks("host", l.patterns)
 	case d.side == Client || !d.release.AtLeast(8, 1): // what is not given ends sshd up to 8.0
 		return nil
 	}
-	var names []string
+	var found []mark
 	for _, c := range l.criteria {
 		switch c.Name {
 		case "user":
-			names = literals(strings.Split(c.Argument, ","))
-		case "group", "host", "address", "localaddress", "rdomain":
+			found = firstOf(marks("user", strings.Split(c.Argument, ",")), found)
+		case "host":
+			found = firstOf(found, marks("host", strings.Split(lower(c.Argument), ",")))
+		case "group", "address", "localaddress", "rdomain":
 		default: // LocalPort ends sshd where it is not given
 			return nil
 		}
 	}
-	return names
+	return found
 }
 
-// literals returns the patterns if each stands for itself.
-func literals(patterns []string) []string {
+// firstOf returns the first list unless it is empty.
+func firstOf(a, b []mark) []mark {
+	if len(a) > 0 {
+		return a
+	}
+	return b
+}
+
+// marks returns what a name must have for one of the patterns to match, none
+// if one of them needs nothing. Those that are negated only take away.
+func marks(criterion string, patterns []string) []mark {
+	var found []mark
 	for _, p := range patterns {
-		if p == "" || strings.ContainsAny(p, "*?!") || len(p) >= longestPattern {
+		if p == "" || len(p) >= longestPattern {
 			return nil
 		}
+		if strings.HasPrefix(p, "!") {
+			continue
+		}
+		m := mark{criterion: criterion, text: longestPart(p)}
+		if m.text == "" {
+			return nil
+		}
+		m.whole = m.text == p
+		found = append(found, m)
 	}
-	return patterns
+	return found
+}
+
+// longestPart returns the longest part of a pattern that stands for itself.
+func longestPart(pattern string) string {
+	longest := ""
+	for part := range strings.FieldsFuncSeq(pattern, func(r rune) bool { return r == '*' || r == '?' }) {
+		if len(part) > len(longest) {
+			longest = part
+		}
+	}
+	return longest
+}
+
+// find returns the indices, ascending, of the blocks that are for logins with
+// a mark that these names have, by criterion.
+func (x *lexed) find(names map[string]string) []int {
+	var found []int
+	for criterion, name := range names {
+		found = append(found, x.needed[mark{criterion, name, true}]...)
+		for _, size := range x.sizes {
+			for i := 0; i+size <= len(name); i++ {
+				found = append(found, x.needed[mark{criterion, name[i : i+size], false}]...)
+			}
+		}
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
 }
 
 // skip returns the index of the first line from i on at which a brief run has
 // to look when it is in no block that may match; the number of lines if there
-// is none. Without a certain name it looks at the first line of each block.
-func (r *run) skip(x *lexed, i int, name func() (string, bool)) int {
-	s, certain := name()
+// is none. Without certain names it looks at the first line of each block.
+func (r *run) skip(x *lexed, i int, found []int, certain bool) int {
 	if certain {
-		return min(x.from(x.opening, i), x.from(x.named[s], i))
+		return min(x.from(x.opening, i), x.from(found, i))
 	}
 	for i < len(x.lines) && !x.lines[i].opens() && !r.d.everywhere(&x.lines[i]) {
 		i++

@@ -88,7 +88,7 @@ func (s *serverRun) resolve() {
 // replaces the global values.
 func (s *serverRun) matches(main Node) slots {
 	s.pass, s.now, s.testing = 2, slots{}, true
-	s.blocks, s.inclusions = 0, 0
+	s.begin()
 	s.file(main, &frame{path: s.q.Main, active: Out, matchOnly: s.d.release.AtLeast(8, 4)})
 	// What sshd forgot to copy from the block.
 	if !s.d.release.AtLeast(8, 5) {
@@ -127,7 +127,7 @@ func (s *serverRun) file(n Node, f *frame) {
 	if n.File == nil {
 		return
 	}
-	for l := range s.lines(n, f, s.name) {
+	for l := range s.lines(n, f, s.names(), true) {
 		s.line(l, f)
 		if s.stop {
 			return
@@ -139,8 +139,10 @@ func (s *serverRun) file(n Node, f *frame) {
 	}
 }
 
-// name is the user who logs in.
-func (s *serverRun) name() (string, bool) { return s.q.Login.User, true }
+// names are those of the login that Match compares with patterns.
+func (s *serverRun) names() map[string]string {
+	return map[string]string{"user": s.q.Login.User, "host": lower(s.q.Login.Host)}
+}
 
 // line does what process_server_config_line does.
 func (s *serverRun) line(l *logicalLine, f *frame) {
