@@ -63,10 +63,9 @@ func newPrivate(t *testing.T) *private {
 	testenv.Program(t, "ssh-keygen")
 	p := &private{t: t, dir: t.TempDir()}
 	p.config, p.state = filepath.Join(p.dir, "sshd_config"), filepath.Join(p.dir, "home")
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := testenv.FreePort()
 	must(t, err)
-	p.port = listener.Addr().(*net.TCPAddr).Port
-	listener.Close()
+	p.port = port
 	out, err := exec.Command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", filepath.Join(p.dir, "host_key")).CombinedOutput()
 	if err != nil {
 		t.Fatalf("ssh-keygen: %s", out)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/sshform/sshform/apply"
 	"github.com/sshform/sshform/apply/remote"
+	"github.com/sshform/sshform/schema/testenv"
 )
 
 // talk makes a dialer whose connections are served by f.
@@ -182,12 +183,10 @@ func TestWhatAnswers(t *testing.T) {
 }
 
 func TestNobodyListens(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := testenv.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}
-	port := l.Addr().(*net.TCPAddr).Port
-	l.Close()
 	s := newServer(t)
 	d := s.dialer()
 	d.DialTCP = nil

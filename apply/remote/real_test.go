@@ -76,12 +76,10 @@ func TestLoginInside(t *testing.T) {
 	if err := tunneller.LoginInside(t.Context(), "127.0.0.1", port); err != nil {
 		t.Error(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	closed, err := testenv.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}
-	closed := l.Addr().(*net.TCPAddr).Port
-	l.Close()
 	var login *apply.LoginError
 	if err := tunneller.LoginInside(t.Context(), "127.0.0.1", closed); err == nil || errors.As(err, &login) {
 		t.Errorf("got %v, want an error that is no LoginError: nobody listens", err)
@@ -205,7 +203,7 @@ func TestForceCommand(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newSSHD(t, "ForceCommand "+command)
 			d := s.dialer()
-			d.RequestTimeout = 5 * time.Second
+			d.RequestTimeout = time.Minute
 			h := mustDial(t, d, s.reach())
 			shell, err := h.Shell(t.Context())
 			if err != nil {

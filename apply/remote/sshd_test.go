@@ -184,12 +184,10 @@ func socketPair() (net.Conn, *os.File, error) {
 func (s *realSSHD) listen() int {
 	s.t.Helper()
 	for range 5 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		port, err := testenv.FreePort()
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		port := l.Addr().(*net.TCPAddr).Port
-		l.Close()
 		if s.daemon(port) {
 			return port
 		}

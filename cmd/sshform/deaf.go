@@ -24,16 +24,39 @@ func (l *deafLine) dial(ctx context.Context, address string) (net.Conn, error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.last = &deafConn{Conn: conn, ended: make(chan struct{})}
+	l.last = &deafConn{Conn: conn, wrote: make(chan struct{}, 1), ended: make(chan struct{})}
 	return l.last, nil
+}
+
+func (l *deafLine) conn() *deafConn {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.last
+}
+
+// answered waits until something was written after what came last: an answer
+// that is held back is one that the other side waits for.
+func (l *deafLine) answered(ctx context.Context) {
+	conn := l.conn()
+	for {
+		conn.mu.Lock()
+		done := conn.sent.After(conn.came)
+		conn.mu.Unlock()
+		if done {
+			return
+		}
+		select {
+		case <-conn.wrote:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // playDead stops everything and returns when the other side hangs up: how long
 // after our last packet each of its own came, and how long after it the end.
 func (l *deafLine) playDead(ctx context.Context) (heard []time.Duration, dropped time.Duration, err error) {
-	l.mu.Lock()
-	conn := l.last
-	l.mu.Unlock()
+	conn := l.conn()
 	conn.mu.Lock()
 	conn.deaf = true
 	conn.mu.Unlock()
@@ -57,10 +80,12 @@ func (l *deafLine) playDead(ctx context.Context) (heard []time.Duration, dropped
 
 type deafConn struct {
 	net.Conn
+	wrote chan struct{} // has room for the sign of one Write
 	ended chan struct{} // closed when the other side has hung up
 
 	mu    sync.Mutex
 	deaf  bool
+	came  time.Time // of the last byte handed on
 	sent  time.Time // of the last byte written
 	heard []time.Time
 	end   time.Time
@@ -84,6 +109,7 @@ func (c *deafConn) swallow(n int, err error) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.deaf {
+		c.came = time.Now()
 		return false
 	}
 	now := time.Now()
@@ -105,5 +131,9 @@ func (c *deafConn) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	c.sent = time.Now()
+	select {
+	case c.wrote <- struct{}{}:
+	default:
+	}
 	return c.Conn.Write(p)
 }

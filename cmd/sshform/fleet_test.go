@@ -3,16 +3,18 @@ package main
 import (
 	"bufio"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/sshform/sshform/schema/testenv"
 )
 
 // fleet drives several private sshds for a script:
@@ -136,17 +138,11 @@ func (f *privateFleet) furnish(h *fleetHost) error {
 	if err := os.WriteFile(filepath.Join(h.dir, "authorized_keys"), public, 0o600); err != nil {
 		return err
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := testenv.FreePort()
 	if err != nil {
 		return err
 	}
-	_, h.port, err = net.SplitHostPort(l.Addr().String())
-	if err := l.Close(); err != nil {
-		return err
-	}
-	if err != nil {
-		return err
-	}
+	h.port = strconv.Itoa(port)
 	if err := f.know(h); err != nil {
 		return err
 	}

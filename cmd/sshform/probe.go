@@ -255,6 +255,11 @@ func (o *probing) patience(certain time.Duration) time.Duration {
 func (o *probing) hold(ctx context.Context, line *deafLine, found view.Probed) (*view.ProbeCut, error) {
 	cut := &view.ProbeCut{Window: found.Dropped()}
 	patience := o.patience(cut.Window.To)
+	if len(found.Requests) > 0 {
+		soon, cancel := context.WithTimeout(ctx, found.Watch.Wait())
+		line.answered(soon)
+		cancel()
+	}
 	patient, cancel := context.WithTimeoutCause(ctx, patience, errSilent)
 	defer cancel()
 	heard, dropped, err := line.playDead(patient)

@@ -3,15 +3,17 @@ package main
 import (
 	"bufio"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/sshform/sshform/schema/testenv"
 )
 
 // sshd drives a private sshd for a script:
@@ -136,14 +138,11 @@ func sftpServer() string {
 	return "internal-sftp"
 }
 
-// freePort asks the kernel for a port.
+// freePort finds a port for a server of the script.
 func freePort(ts *testscript.TestScript) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := testenv.FreePort()
 	ts.Check(err)
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	ts.Check(err)
-	return port
+	return strconv.Itoa(port)
 }
 
 // run starts sshd and returns when it says that it listens.

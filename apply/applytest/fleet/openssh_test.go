@@ -44,10 +44,8 @@ func startOpenSSH(t *testing.T) *openSSH {
 	}
 	public, err := os.ReadFile(s.in("host.pub"))
 	must(t, err)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	s.port, err = testenv.FreePort()
 	must(t, err)
-	s.port = listener.Addr().(*net.TCPAddr).Port
-	listener.Close()
 	must(t, os.Mkdir(s.in("state"), 0o700))
 	s.write(t, "known", fmt.Sprintf("[127.0.0.1]:%d %s", s.port, public))
 	s.write(t, "authorized", string(ssh.MarshalAuthorizedKey(keys.Client().PublicKey())))
@@ -60,7 +58,7 @@ func startOpenSSH(t *testing.T) *openSSH {
 		daemon.Process.Kill()
 		daemon.Wait()
 	})
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", s.port))
 		if err == nil {
 			conn.Close()
@@ -142,7 +140,7 @@ func TestRoundTripsToOpenSSH(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			near, far := never(), never()
 			var planned, applied float64
-			for range 3 {
+			for range 10 {
 				interval += 2
 				near.least(s.work(t, interval, c.rehearsal, 0))
 				far.least(s.work(t, interval+1, c.rehearsal, trip))
