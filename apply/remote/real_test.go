@@ -5,7 +5,6 @@ package remote_test
 import (
 	"context"
 	"errors"
-	"net"
 	"os"
 	"os/user"
 	"strings"
