@@ -13,7 +13,8 @@ import (
 
 // Merge makes the plan of a whole fleet of the parts that its shards planned:
 // the same plan, with the same ID, as one machine would have made. Only here
-// are waves and budgets dealt out, and unreachable hosts counted.
+// are waves and budgets dealt out, and unreachable hosts counted. What the
+// parts left pending is for the caller to evaluate.
 //
 // The diagnostics say everything that does not fit; with errors among them the
 // plan is nil. All of parts are of one fleet, so that there is at least one.
@@ -138,10 +139,28 @@ func differs(a, b *Plan) string {
 		{"value of a variable", x.Variables, y.Variables},
 		{"set of options", x.Options, y.Options},
 		{"rollout", x.Part.Rollouts, y.Part.Rollouts},
+		{"set of check and output blocks", x.Part.Pending, y.Part.Pending},
 	} {
 		if !sameJSON(member.left, member.right) {
 			return member.name
 		}
+	}
+	return ""
+}
+
+// MadeOf says in what a configuration is not the one that the plan was made
+// of: the part of it, as a noun; empty if it is the same.
+func (p *Plan) MadeOf(cfg *schema.Config) (differs string) {
+	same := Plan{Config: digestConfig(cfg), Inventory: digestInventory(cfg), Variables: cfg.Variables}
+	same.Config.VCSCommit, same.Config.Dirty = p.Config.VCSCommit, p.Config.Dirty
+	x, y := newHeader(p), newHeader(&same)
+	switch {
+	case !sameJSON(x.Config, y.Config):
+		return "configuration"
+	case !sameJSON(x.Inventory, y.Inventory):
+		return "list of hosts"
+	case !sameJSON(x.Variables, y.Variables):
+		return "value of a variable"
 	}
 	return ""
 }

@@ -14,6 +14,10 @@ type Part struct {
 	Index, Total int
 	// Rollouts are the declared orders, without their targets.
 	Rollouts []schema.Rollout
+	// Pending are the check and output blocks of the configuration, such as
+	// check.soon. They are about hosts of all shards, so that no part has their
+	// values: whoever merges the parts evaluates them.
+	Pending []string
 }
 
 // A Place is where a host stands in the declared orders.
@@ -54,7 +58,7 @@ func (p *Part) record() *partRecord {
 	if p == nil {
 		return nil
 	}
-	record := &partRecord{Index: p.Index, Total: p.Total, Rollouts: []partRolloutRecord{}}
+	record := &partRecord{Index: p.Index, Total: p.Total, Rollouts: []partRolloutRecord{}, Pending: p.Pending}
 	for _, r := range p.Rollouts {
 		out := partRolloutRecord{Name: r.Name, SpreadBy: r.SpreadBy, OnFailure: r.OnFailure, Waves: []partWaveRecord{}}
 		for _, w := range r.Waves {
@@ -73,7 +77,7 @@ func (r *partRecord) part() (*Part, error) {
 	if r == nil {
 		return nil, nil
 	}
-	p := &Part{Index: r.Index, Total: r.Total}
+	p := &Part{Index: r.Index, Total: r.Total, Pending: r.Pending}
 	for _, in := range r.Rollouts {
 		rollout := schema.Rollout{Name: in.Name, SpreadBy: in.SpreadBy, OnFailure: in.OnFailure}
 		for _, w := range in.Waves {

@@ -53,6 +53,7 @@ type (
 		Index    int                 `json:"index"`
 		Total    int                 `json:"total"`
 		Rollouts []partRolloutRecord `json:"rollouts"`
+		Pending  []string            `json:"pending,omitempty"`
 	}
 	partRolloutRecord struct {
 		Name      string           `json:"name"`

@@ -12,8 +12,13 @@ import (
 )
 
 // evaluate works out check and output blocks with the values that will be in
-// force once the plan is applied.
+// force once the plan is applied. A part of a plan has those of its own hosts
+// only, so that there it is put off until the parts are merged.
 func (p *program) evaluate(m *made) schema.Diagnostics {
+	if m.plan.Part != nil {
+		m.plan.Part.Pending = m.configuration.Pending()
+		return nil
+	}
 	result, found := m.configuration.Evaluate(plannedValues(m.plan), plannedLiveness(m))
 	for _, c := range result.Checks {
 		m.plan.Checks = append(m.plan.Checks, plan.Check{Name: c.Name, Status: string(c.Status), Messages: c.Messages})

@@ -76,6 +76,18 @@ func (c *Configuration) Evaluate(planned Planned, liveness Liveness) (Evaluation
 	return e, l.diagnostics()
 }
 
+// Pending are the blocks that Evaluate evaluates, such as check.soon, in the
+// order of their declaration, checks first.
+func (c *Configuration) Pending() []string {
+	var names []string
+	for _, kind := range []string{"check", "output"} {
+		for _, b := range c.l.all(kind) {
+			names = append(names, kind+"."+b.label)
+		}
+	}
+	return names
+}
+
 // replanned returns a loader in which server and client blocks have the values
 // of a plan, and all that refers to them is evaluated anew.
 func (l *loader) replanned(planned Planned, liveness Liveness) *loader {
