@@ -21,7 +21,8 @@ type rollout struct {
 	journal *journal
 	total   int // hosts that have something to do
 	done    int
-	mu      sync.Mutex // guards report.Hosts and counts in each
+	changed map[string]bool // hosts that this run changed, whatever came later
+	mu      sync.Mutex      // guards report.Hosts and counts in each
 }
 
 // A job is one host of a wave.
@@ -213,6 +214,9 @@ func (r *rollout) carryOut(ctx context.Context, j job) finished {
 func (r *rollout) settle(f finished, state *WaveReport) {
 	r.report.Hosts[f.index] = f.report
 	state.Counts[f.report.Outcome]++
+	if f.report.Outcome == Changed {
+		r.changed[f.report.Host] = true
+	}
 	if f.pending {
 		r.report.Pending = append(r.report.Pending, f.report.Host)
 	}
@@ -253,7 +257,10 @@ func (r *rollout) soak(ctx context.Context, w plan.Wave, jobs []job, state *Wave
 		r.stop(Stopped{Kind: "interrupt", Wave: w.Name})
 		return
 	}
-	inForce := func(o Outcome) bool { return o == Changed || o == AlreadyDone }
+	inForce := func(j job) bool {
+		o := r.report.Hosts[j.index].Outcome
+		return o == Changed || o == AlreadyDone
+	}
 	r.each(w, jobs, inForce, func(j job) {
 		t := transaction{plan: j.host, opts: r.opts, tell: r.opts.Events}
 		if err := t.lookAgain(ctx); err != nil {
@@ -268,30 +275,6 @@ func (r *rollout) soak(ctx context.Context, w plan.Wave, jobs []job, state *Wave
 	}
 }
 
-// restoreWave takes back what the wave changed: on_failure = "restore".
-func (r *rollout) restoreWave(ctx context.Context, jobs []job, state *WaveReport) {
-	ours := func(o Outcome) bool { return o == Changed }
-	r.each(plan.Wave{}, jobs, ours, func(j job) {
-		opts := r.opts
-		opts.RunID = NewRunID(r.opts.Now())
-		tell := func(e Event) {
-			e.TakesBack = true
-			r.opts.Events(e)
-		}
-		t := transaction{plan: reversed(j.host), planID: r.report.PlanID, mode: plan.Restore, run: opts.RunID, opts: opts, tell: tell, revert: r.opts.RunID}
-		back := t.carryOut(ctx)
-		report := r.report.Hosts[j.index]
-		if back.Outcome == Changed || back.Outcome == AlreadyDone {
-			report.Outcome, report.Restored = Restored, true
-			report.Err = fmt.Errorf("the wave failed, so its hosts were restored")
-		} else {
-			report.Outcome, report.Step = Failed, back.Step
-			report.Err = fmt.Errorf("the wave failed, and this host could not be restored: %w", back.Err)
-		}
-		r.replace(j, report, state)
-	})
-}
-
 // replace corrects what was said of a host.
 func (r *rollout) replace(j job, report HostReport, state *WaveReport) {
 	r.mu.Lock()
@@ -302,39 +285,23 @@ func (r *rollout) replace(j job, report HostReport, state *WaveReport) {
 	r.journal.host(report, j.host)
 }
 
-// each does something with every host of a wave that came out in one of some
-// ways, several at a time.
-func (r *rollout) each(w plan.Wave, jobs []job, which func(Outcome) bool, do func(job)) {
+// each does something with some hosts of a wave, several at a time.
+func (r *rollout) each(w plan.Wave, jobs []job, which func(job) bool, do func(job)) {
 	var group errgroup.Group
 	group.SetLimit(cmp.Or(w.Parallelism, r.opts.Parallelism, DefaultParallelism))
-	var changed []job
+	var chosen []job
 	for _, j := range jobs {
-		if which(r.report.Hosts[j.index].Outcome) {
-			changed = append(changed, j)
+		if which(j) {
+			chosen = append(chosen, j)
 		}
 	}
-	for _, j := range changed {
+	for _, j := range chosen {
 		group.Go(func() error {
 			do(j)
 			return nil
 		})
 	}
 	group.Wait()
-}
-
-// reversed is the plan that takes a host's change back. The bytes come from
-// the run's own record.
-func reversed(h plan.HostPlan) plan.HostPlan {
-	h.Files = slices.Clone(h.Files)
-	for i, f := range h.Files {
-		h.Files[i].Before, h.Files[i].After, h.Files[i].Edits = f.After, f.Before, nil
-	}
-	h.DependsOn = slices.DeleteFunc(slices.Clone(h.DependsOn), func(d plan.Dependency) bool { return d.Folder })
-	h.Changes = slices.Clone(h.Changes)
-	for i := range h.Changes {
-		h.Changes[i].Expect = nil
-	}
-	return h
 }
 
 // lookAgain reaches a host and compares what is in force with what is wanted.

@@ -104,16 +104,8 @@ func (r *rollout) mustSoak(w plan.Wave, state WaveReport) bool {
 // soakedBefore looks for an earlier run of the same plan that completed the
 // wave. A journal that cannot be read proves nothing.
 func (r *rollout) soakedBefore(wave string) bool {
-	if r.opts.Journal == "" {
-		return false
-	}
-	runs, err := Histories(r.opts.Journal)
-	if err != nil {
-		return false
-	}
-	for _, run := range runs {
-		h, err := ReadHistory(r.opts.Journal, run)
-		if err == nil && h.PlanID == r.report.PlanID && h.Shard == r.opts.Shard.String() && slices.Contains(h.Waves, wave) {
+	for _, h := range r.earlier(true) {
+		if h.Shard == r.opts.Shard.String() && slices.Contains(h.Waves, wave) {
 			return true
 		}
 	}

@@ -167,3 +167,76 @@ func (d *losable) Dial(ctx context.Context, reach apply.Reach) (apply.Host, erro
 	}
 	return d.dialer.Dial(ctx, reach)
 }
+
+// A wave that is taken back is the whole wave, also what an earlier run of the
+// same plan changed before it was interrupted. What no journal names is left,
+// and the report says so.
+func TestARestoredWaveIncludesTheRunsBefore(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		again   bool // with the journal of the first run
+		outcome apply.Outcome
+		notes   int
+	}{
+		{"with the journal", true, apply.Restored, 0},
+		{"on another machine", false, apply.AlreadyDone, 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p := startPrivate(t)
+			before := p.read()
+			made := p.plan(p.dialer(), "41")
+			gone := fleet(1, plan.Wave{Name: "rest"}).Hosts[0]
+			gone.Turn = 1
+			made.Hosts = append(made.Hosts, gone)
+			made.Rollout.Waves = []plan.Wave{{Name: "rest", Hosts: 2, Parallelism: 1, OnFailure: "restore"}}
+			journal, stop := t.TempDir(), make(chan struct{})
+			first := run(t, made, apply.RunOptions{
+				Dialer: split{p.dialer(), &nowhere{}}, Who: "a test", Journal: journal, Stop: stop,
+				Events: func(e apply.Event) {
+					if e.Kind == apply.ApplyCompleted {
+						close(stop)
+					}
+				},
+			})
+			if got := first.Counts(); got[apply.Changed] != 1 || got[apply.Skipped] != 1 {
+				t.Fatalf("interrupted: got %v, want one changed and one skipped", got)
+			}
+			if !test.again {
+				journal = t.TempDir()
+			}
+			second := run(t, made, apply.RunOptions{Dialer: split{p.dialer(), &nowhere{}}, Who: "a test", Journal: journal})
+			if got := second.Hosts[0]; got.Outcome != test.outcome || len(got.Notes) != test.notes {
+				t.Errorf("got %s with %q, want %s with %d notes", got.Outcome, got.Notes, test.outcome, test.notes)
+			}
+			if restored := p.read() == before; restored != (test.outcome == apply.Restored) {
+				t.Errorf("got the old file: %t", restored)
+			}
+			p.clean()
+		})
+	}
+}
+
+// A host that the soak finds broken keeps its change no more than the others.
+func TestWhatTheSoakFindsBrokenIsTakenBack(t *testing.T) {
+	p := startPrivate(t)
+	before := p.read()
+	made := p.plan(p.dialer(), "41")
+	made.Rollout.Waves = []plan.Wave{{Name: "rest", Hosts: 1, OnFailure: "restore", Soak: time.Millisecond}}
+	here := &losable{dialer: p.dialer()}
+	report := run(t, made, apply.RunOptions{Dialer: here, Who: "a test", Events: func(e apply.Event) {
+		switch e.Kind {
+		case apply.WaveSoaks:
+			here.lost.Store(true)
+		case apply.RolloutStopped:
+			here.lost.Store(false)
+		}
+	}})
+	got := report.Hosts[0]
+	if got.Outcome != apply.Restored || got.Err == nil || !strings.Contains(got.Err.Error(), "after the soak") {
+		t.Errorf("got %s, %v, want restored, because of what was seen after the soak", got.Outcome, got.Err)
+	}
+	if p.read() != before {
+		t.Errorf("got\n%s\nwant the old file", p.read())
+	}
+	p.clean()
+}
