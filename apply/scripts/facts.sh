@@ -104,6 +104,16 @@ show() {
 	systemctl show -p "$2" "$1" 2>/dev/null | sed -n "s/^$2=//p"
 }
 
+# active UNITS: those of them that are. A service whose socket has failed, or
+# was stopped, listens by itself and is reloaded like any other.
+active() {
+	units=
+	for name in $1; do
+		[ "$(show "$name" ActiveState)" != active ] || units="$units${units:+ }$name"
+	done
+	printf '%s' "$units"
+}
+
 describe() {
 	say listener "$1"
 	exe=$(program "$1")
@@ -120,7 +130,7 @@ describe() {
 	unit=$(sed -n 's/^0::.*\/\([^/]*\.service\)$/\1/p; s/^[0-9]*:name=systemd:.*\/\([^/]*\.service\)$/\1/p' "/proc/$1/cgroup" | head -n 1)
 	if [ -n "$unit" ] && [ "$(show "$unit" MainPID)" = "$1" ]; then
 		say unit "$unit"
-		say sockets "$(show "$unit" TriggeredBy)"
+		say sockets "$(active "$(show "$unit" TriggeredBy)")"
 		say killmode "$(show "$unit" KillMode)"
 	fi
 }

@@ -295,6 +295,22 @@ start_daemon() {
 	esac >/dev/null 2>&1 </dev/null
 }
 
+# keep_sockets: systemd may have given a socket up while its service listens by
+# itself. Logins work then, and will not once that service ends: the change
+# stays only if the socket is there again.
+keep_sockets() {
+	[ "$way" = systemd-socket ] || return 0
+	for name in $sockets; do
+		[ "$(show "$name" ActiveState)" != active ] || continue
+		systemctl reset-failed "$name" "$unit"
+		start_socket "$name"
+		[ "$(show "$name" ActiveState)" = active ] || {
+			fail "$name has failed and does not start again"
+			return 1
+		}
+	done >/dev/null </dev/null
+}
+
 # before_signs, signs: what tells that the daemon has read its files.
 before_signs() {
 	: >"$run/moment"
@@ -594,6 +610,7 @@ tidy() {
 }
 
 commit() {
+	keep_sockets || return 1
 	move armed committed || return 1
 	flush "$run"
 	keep_original

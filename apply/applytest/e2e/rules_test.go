@@ -40,11 +40,12 @@ var rulings = []ruling{
 	{"Rule12 a plain user's tree of several files", "plain-tree=systemd", plainTree},
 	{"Rule19 restart and restore behind ssh.socket, Debian 12", "restart=socket", restarted},
 	{"Rule19 restart and restore behind ssh.socket, Debian 13", "restart-trixie=socket-trixie", restarted},
+	{"Rule19 a socket that fails before the commit is started again", "given-up=socket-trixie", socketKept},
 	{"Rule23 a failed socket is healed, Debian 12", "failed=socket", failedSocket(":")},
 	{"Rule23 a failed socket is healed, Debian 13", "failed-trixie=socket-trixie", failedSocket(":")},
 	// systemd starts no socket whose service runs, and here it lets people in.
 	{"Rule23 a failed socket whose service runs alone is healed", "alone=socket-trixie",
-		failedSocket("systemctl reset-failed ssh.service; systemctl start ssh.service; " + overruled)},
+		failedSocket(alone + overruled)},
 	{"Local host", "here=systemd", localHost},
 }
 
@@ -416,6 +417,57 @@ func failedSocket(more string) func(context.Context, access, *lab.Host) error {
 		}
 		return nothingLeft(ctx, h, aMoment)
 	}
+}
+
+// alone leaves the service without its socket: it listens by itself.
+const alone = "systemctl reset-failed ssh.service; systemctl start ssh.service; "
+
+// socketKept fails the socket while the change is confirmed and has the service
+// listen by itself: the change stays, with the socket. And without a socket from
+// the start, the service is reloaded as any other.
+func socketKept(ctx context.Context, a access, h *lab.Host) error {
+	strike := func() error {
+		if err := giveUpSocket(ctx, h); err != nil {
+			return err
+		}
+		_, err := sh(ctx, h, alone)
+		return err
+	}
+	change := func(value string, strike func() error) error {
+		d := a.dialer(h)
+		defer d.Close()
+		p, _, err := planFor(ctx, d, target(a, h, interval(value)))
+		if err != nil {
+			return err
+		}
+		var struck error
+		report, err := runPlan(ctx, d, p, apply.RunOptions{Events: func(e apply.Event) {
+			if e.Kind == apply.ApplyProgressed && e.Step == apply.StepConfirm {
+				struck = strike()
+			}
+		}})
+		return errors.Join(struck, outcome(report, err, apply.Changed, ""), nothingLeft(ctx, h, aMoment))
+	}
+	if err := change("45", strike); err != nil {
+		return err
+	}
+	if err := socketListens(ctx, h); err != nil {
+		return err
+	}
+	if err := strike(); err != nil {
+		return err
+	}
+	main, err := sh(ctx, h, "systemctl show -p MainPID ssh.service")
+	if err != nil {
+		return err
+	}
+	if err := change("46", func() error { return nil }); err != nil {
+		return fmt.Errorf("without the socket: %w", err)
+	}
+	if after, err := sh(ctx, h, "systemctl show -p MainPID ssh.service"); err != nil || after != main {
+		return fmt.Errorf("got %q (%w), want the daemon of before, %q, reloaded", after, orNone(err), main)
+	}
+	return nil
 }
 
 // giveUpSocket starts the service so often that systemd refuses more and fails
