@@ -79,7 +79,7 @@ func clientQuestion(file string, m machine) question {
 }
 
 // ask adds the answers for all logins to answers.
-func (q question) ask(ctx context.Context, shell Shell, logins []plan.Login, answers map[plan.Login]plan.Answer) error {
+func (q question) ask(ctx context.Context, shell Shell, logins []plan.Login, known *dumps, answers map[plan.Login]plan.Answer) error {
 	if q.program == "" {
 		return errors.New("the program to ask was not found on the host")
 	}
@@ -100,7 +100,7 @@ func (q question) ask(ctx context.Context, shell Shell, logins []plan.Login, ans
 	rest := answer.Stdout
 	for _, l := range logins {
 		var one plan.Answer
-		one, rest, err = readAnswer(mark, rest)
+		one, rest, err = known.answer(mark, rest)
 		if err != nil {
 			return fmt.Errorf("%s: %w", step.Name, err)
 		}
@@ -128,8 +128,8 @@ func loginWord(l plan.Login) (string, error) {
 		l.User, l.Host, l.Addr, l.LAddr, l.LPort, l.RDomain), nil
 }
 
-// readAnswer reads one framed answer and returns what follows it.
-func readAnswer(mark string, output []byte) (plan.Answer, []byte, error) {
+// answer reads one framed answer and returns what follows it.
+func (d *dumps) answer(mark string, output []byte) (plan.Answer, []byte, error) {
 	values, rest, found := bytes.Cut(output, []byte("\n"+mark+" err\n"))
 	messages, rest, ended := bytes.Cut(rest, []byte("\n"+mark+" end "))
 	status, rest, whole := bytes.Cut(rest, []byte("\n"))
@@ -138,7 +138,7 @@ func readAnswer(mark string, output []byte) (plan.Answer, []byte, error) {
 		return plan.Answer{}, nil, errors.New("the answer was cut short")
 	}
 	return plan.Answer{
-		Exit: exit, Values: readValues(values), Stderr: strings.TrimSpace(string(messages)),
+		Exit: exit, Values: d.values(values), Stderr: strings.TrimSpace(string(messages)),
 	}, rest, nil
 }
 

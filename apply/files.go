@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -172,7 +173,7 @@ func readPlain(fsys fs.FS, real string) (plan.File, error) {
 	case info.Size() > maxFileSize:
 		return plan.File{State: plan.Unreadable, Err: tooLarge}, nil
 	}
-	f.Bytes, err = io.ReadAll(io.LimitReader(file, maxFileSize+1))
+	f.Bytes, err = readAll(file, info.Size())
 	switch {
 	case err != nil:
 		return unreadable(err), err
@@ -180,6 +181,15 @@ func readPlain(fsys fs.FS, real string) (plan.File, error) {
 		return plan.File{State: plan.Unreadable, Err: tooLarge}, nil
 	}
 	return f, nil
+}
+
+// readAll reads a file that is said to be so long, and one byte more than may be
+// if it is longer.
+func readAll(file io.Reader, size int64) ([]byte, error) {
+	var content bytes.Buffer
+	content.Grow(int(size) + bytes.MinRead) // so much it wants to have free to see the end
+	_, err := content.ReadFrom(io.LimitReader(file, maxFileSize+1))
+	return content.Bytes(), err
 }
 
 const tooLarge = "it is larger than 1 MiB"

@@ -28,20 +28,20 @@ const noHostKeys = "no hostkeys available"
 // keyless reports whether sshd took the files and got no further.
 func (j judgement) keyless() bool { return j.exit != 0 && strings.Contains(j.messages, noHostKeys) }
 
-// readJudgements reads the two judgements that transact.sh prints. copied says
+// judgements reads the two judgements that transact.sh prints. copied says
 // that no namespace could be had.
-func readJudgements(mark string, output []byte, logins int) (before, after judgement, copied bool, err error) {
+func (d *dumps) judgements(mark string, output []byte, logins int) (before, after judgement, copied bool, err error) {
 	if rest, found := bytes.CutPrefix(output, []byte(mark+" copy\n")); found {
 		copied, output = true, rest
 	}
-	if before, output, err = readJudgement(mark, "before", output, logins); err != nil {
+	if before, output, err = d.judgement(mark, "before", output, logins); err != nil {
 		return
 	}
-	after, _, err = readJudgement(mark, "after", output, logins)
+	after, _, err = d.judgement(mark, "after", output, logins)
 	return
 }
 
-func readJudgement(mark, phase string, output []byte, logins int) (judgement, []byte, error) {
+func (d *dumps) judgement(mark, phase string, output []byte, logins int) (judgement, []byte, error) {
 	head, rest, _ := bytes.Cut(output, []byte("\n"))
 	status, found := bytes.CutPrefix(head, []byte(mark+" "+phase+" check "))
 	messages, rest, whole := bytes.Cut(rest, []byte("\n"+mark+" end\n"))
@@ -52,7 +52,7 @@ func readJudgement(mark, phase string, output []byte, logins int) (judgement, []
 	j := judgement{exit: exit, messages: string(messages)}
 	for range logins {
 		var a plan.Answer
-		if a, rest, err = readAnswer(mark, rest); err != nil {
+		if a, rest, err = d.answer(mark, rest); err != nil {
 			return judgement{}, nil, err
 		}
 		j.answers = append(j.answers, a)

@@ -43,6 +43,8 @@ type ObserveOptions struct {
 	// Events is told of each host; nil tells nobody. It is called from several
 	// goroutines, one call at a time.
 	Events func(Event)
+
+	dumps *dumps
 }
 
 // Observe reads every host of the configuration, several at a time, and yields
@@ -54,6 +56,7 @@ func Observe(ctx context.Context, cfg *schema.Config, opts ObserveOptions) iter.
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		opts.Events = serialised(opts.Events)
+		opts.dumps = new(dumps)
 		hosts := byHost(cfg.Targets)
 		done := make(chan *plan.Observed)
 		go func() {
@@ -168,7 +171,7 @@ func read(ctx context.Context, targets []schema.Target, opts ObserveOptions) (*p
 	defer host.Close()
 	facts := host.Facts()
 	r := reader{
-		host: host, targets: targets, asks: opts.Asks,
+		host: host, targets: targets, asks: opts.Asks, dumps: opts.dumps,
 		seen: &plan.Observed{
 			Host: reach.Host, Connection: facts.Connection, Release: facts.Release,
 			Files: map[string]plan.File{}, Folders: map[string]plan.Folder{},
@@ -188,6 +191,7 @@ type reader struct {
 	asks    func([]schema.Target, *plan.Observed) plan.Asking
 	seen    *plan.Observed
 
+	dumps    *dumps
 	fsys     fs.FS
 	shell    Shell
 	machine  machine
@@ -380,7 +384,7 @@ func (r *reader) fetch(ctx context.Context, asking plan.Asking) error {
 // answer asks the programs of the host.
 func (r *reader) answer(ctx context.Context, logins []plan.Login, answers map[plan.Login]plan.Answer) error {
 	for q, logins := range questions(logins, r.machine, r.listener) {
-		if err := q.ask(ctx, r.shell, logins, answers); err != nil {
+		if err := q.ask(ctx, r.shell, logins, r.dumps, answers); err != nil {
 			return err
 		}
 		for _, login := range logins {

@@ -58,6 +58,8 @@ type RunOptions struct {
 	Login func(ctx context.Context, at Endpoint) error
 	// Now is the clock of the controller; nil is time.Now.
 	Now func() time.Time
+
+	dumps *dumps
 }
 
 // A RefusedError says that nothing of the plan may be carried out.
@@ -90,6 +92,7 @@ func Run(ctx context.Context, p *plan.Plan, opts RunOptions) (*Report, error) {
 		opts.RunID = NewRunID(opts.Now())
 	}
 	opts.Events = serialised(opts.Events)
+	opts.dumps = new(dumps)
 	if err := refuse(p, opts); err != nil {
 		return nil, err
 	}

@@ -107,7 +107,7 @@ func (t *transaction) judge(ctx context.Context, step Step, mark string, logins 
 	}
 	switch answer.Status {
 	case 0:
-		return readJudgements(mark, answer.Stdout, logins)
+		return t.opts.dumps.judgements(mark, answer.Stdout, logins)
 	case notJudgedStatus:
 		err = errors.New("the new files cannot be judged here before they are in place: several of them change, and there is no private mount namespace")
 	default:

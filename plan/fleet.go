@@ -133,7 +133,9 @@ func (b *fingerprint) host(o *Observed) {
 	b.number(len(o.Files))
 	for _, name := range slices.Sorted(maps.Keys(o.Files)) {
 		f := o.Files[name]
-		b.text(name, f.RealPath, string(f.Bytes), f.Err)
+		b.text(name, f.RealPath, f.Err)
+		b.number(len(f.Bytes))
+		*b = append(*b, f.Bytes...)
 		b.number(int(f.State))
 		b.number(int(f.Mode))
 		b.number(f.UID)

@@ -60,7 +60,7 @@ func (d *Dialer) reachWith(ctx context.Context, r *route, l *login) (*session, e
 		release()
 		return nil, err
 	}
-	return newSession(o, transport, d.keepalive(), release), nil
+	return newSession(o, transport, d, release), nil
 }
 
 // transport opens a byte stream to an address behind the first n bastions of
@@ -223,7 +223,7 @@ func (d *Dialer) dialBastion(ctx context.Context, r *route, n int) (*session, er
 			release()
 			return nil, err
 		}
-		return newSession(o, transport, d.keepalive(), release), nil
+		return newSession(o, transport, d, release), nil
 	}
 	s, err := dial()
 	if err != nil && check.retry(err) {

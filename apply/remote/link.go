@@ -20,8 +20,8 @@ const maxBeforeBanner = 16 << 10
 // unless anything is allowed, that it is OpenSSH's.
 type link struct {
 	net.Conn
-	in       *bufio.Reader
-	anything bool // a bastion need not be OpenSSH
+	in       *bufio.Reader // of the lines up to the banner; nil when it is used up
+	anything bool          // a bastion need not be OpenSSH
 	reached  func(Stage)
 
 	mu     sync.Mutex
@@ -29,16 +29,28 @@ type link struct {
 	line   []byte
 	banner string
 	sent   time.Time // of the last byte written
+
+	gathering
 }
 
 func newLink(conn net.Conn, anything bool, reached func(Stage)) *link {
-	return &link{Conn: conn, in: bufio.NewReader(conn), anything: anything, reached: reached}
+	return &link{Conn: conn, in: bufio.NewReaderSize(conn, bannerBuffer), anything: anything, reached: reached}
 }
+
+// bannerBuffer is long enough for most servers' first line, in bytes. What
+// follows is read by the library with a buffer of its own.
+const bannerBuffer = 256
 
 // Read is bufio's: the library reads the banner byte by byte, and so spares a
 // system call for each.
 func (l *link) Read(p []byte) (int, error) {
+	if l.in == nil {
+		return l.Conn.Read(p)
+	}
 	n, err := l.in.Read(p)
+	if l.in.Buffered() == 0 && l.past() {
+		l.in = nil
+	}
 	if n > 0 {
 		if err := l.watch(p[:n]); err != nil {
 			return 0, err
@@ -52,6 +64,10 @@ func (l *link) Read(p []byte) (int, error) {
 // ends by itself.
 func (l *link) Write(p []byte) (int, error) {
 	l.mu.Lock()
+	if l.gathers != nil {
+		defer l.mu.Unlock()
+		return l.gather(p)
+	}
 	l.sent = time.Now()
 	first := l.banner == ""
 	l.mu.Unlock()
@@ -95,6 +111,13 @@ func (l *link) watch(p []byte) error {
 	return nil
 }
 
+// past reports whether the banner was read.
+func (l *link) past() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.banner != ""
+}
+
 // said returns the banner, and what came before it.
 func (l *link) said() (banner, before string) {
 	l.mu.Lock()
@@ -106,5 +129,8 @@ func (l *link) said() (banner, before string) {
 func (l *link) lastSent() time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	for l.writing {
+		l.room.Wait()
+	}
 	return l.sent
 }

@@ -2,6 +2,7 @@ package remote
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"sync"
@@ -29,9 +30,10 @@ func newOutput(limit int, over func()) *output {
 	return o
 }
 
-// fill copies from r until it ends.
-func (o *output) fill(r io.Reader) {
-	buf := make([]byte, 8<<10)
+// fill copies from r until it ends, with a buffer of so many bytes. One waits
+// for the whole life of each program of each host in flight, so it is small.
+func (o *output) fill(r io.Reader, size int) {
+	buf := make([]byte, size)
 	for {
 		n, err := r.Read(buf)
 		o.add(buf[:n])
@@ -77,12 +79,24 @@ func (o *output) end(err error) {
 	o.more.Broadcast()
 }
 
+// drain reads what nobody wants to know, until it ends. io.Copy would hold
+// 8 KiB meanwhile.
+func drain(r io.Reader) {
+	var buf [128]byte
+	for {
+		if _, err := r.Read(buf[:]); err != nil {
+			return
+		}
+	}
+}
+
 // errEnded says that an output ended before its mark.
 var errEnded = errors.New("the output ended")
 
 // take waits for a mark and the line end after it. It returns what stands
 // before the mark, also in the middle of a line, and the rest of its line.
-func (o *output) take(mark string) (before, rest []byte, err error) {
+func (o *output) take(ctx context.Context, mark string) (before, rest []byte, err error) {
+	defer context.AfterFunc(ctx, o.wake)()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	seen, cuts := 0, o.cuts // no mark begins before seen
@@ -94,19 +108,43 @@ func (o *output) take(mark string) (before, rest []byte, err error) {
 			i += seen
 			after := o.bytes[i+len(mark):]
 			if end := bytes.IndexByte(after, '\n'); end >= 0 {
-				before, rest = bytes.Clone(o.bytes[:i]), bytes.Clone(after[:end])
-				o.rest(i + len(mark) + end + 1)
+				before, rest = o.bytes[:i:i], bytes.Clone(after[:end])
+				if next := i + len(mark) + end + 1; next < len(o.bytes) {
+					before = bytes.Clone(before)
+					o.rest(next)
+				} else {
+					o.bytes = nil // it is the caller's now
+				}
 				return before, rest, nil
 			}
 			seen = i
 		} else {
 			seen = max(seen, len(o.bytes)-len(mark)+1)
 		}
-		if o.ended {
-			return nil, nil, o.why()
+		if err := o.wait(ctx); err != nil {
+			return nil, nil, err
 		}
-		o.more.Wait()
 	}
+}
+
+// wait waits for more output. It is called with mu held, by those whom wake
+// tells when ctx is done.
+func (o *output) wait(ctx context.Context) error {
+	switch {
+	case o.ended:
+		return o.why()
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	}
+	o.more.Wait()
+	return nil
+}
+
+// wake makes everybody who waits look again.
+func (o *output) wake() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.more.Broadcast()
 }
 
 // rest drops the first n bytes. It is called with mu held.
@@ -127,7 +165,8 @@ func (o *output) why() error {
 
 // skip waits until the text stands somewhere in the output and drops it with
 // all before it.
-func (o *output) skip(text string) error {
+func (o *output) skip(ctx context.Context, text string) error {
+	defer context.AfterFunc(ctx, o.wake)()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for {
@@ -135,10 +174,9 @@ func (o *output) skip(text string) error {
 			o.rest(i + len(text))
 			return nil
 		}
-		if o.ended {
-			return o.why()
+		if err := o.wait(ctx); err != nil {
+			return err
 		}
-		o.more.Wait()
 	}
 }
 

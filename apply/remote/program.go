@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -31,7 +32,7 @@ type program struct {
 	errs    *output
 
 	sending sync.Mutex
-	queue   []string
+	queue   []byte
 	writing bool
 }
 
@@ -44,8 +45,8 @@ func (h *host) start(ctx context.Context, command string) (*program, error) {
 	p := &program{channel: ch, command: strings.ReplaceAll(command, "NONCE", h.nonce)}
 	p.out = newOutput(MaxAnswer+maxChatter, func() { ch.Close() })
 	p.errs = newOutput(maxChatter, nil)
-	ch.session.wg.Go(func() { p.out.fill(ch) })
-	ch.session.wg.Go(func() { p.errs.fill(ch.Stderr()) })
+	ch.session.wg.Go(func() { p.out.fill(ch, 2<<10) })
+	ch.session.wg.Go(func() { p.errs.fill(ch.Stderr(), 128) })
 	if err := ch.exec(p.command); err != nil {
 		ch.Close()
 		return nil, ch.session.because(err)
@@ -61,7 +62,7 @@ func (h *host) run(ctx context.Context, script string) (*program, string, error)
 	if err != nil {
 		return nil, "", err
 	}
-	return h.started(ctx, p, script)
+	return h.started(ctx, p, func() string { return script })
 }
 
 // begin starts a /bin/sh with the declared privilege. The script is sent along
@@ -79,16 +80,21 @@ func (h *host) begin(ctx context.Context, script string) (*program, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.send(script)
+	p.send([]byte(script))
 	return p, nil
 }
 
 // send writes to the program in the background, one text after the other: it
-// may not read while it prints. An error shows in what it prints.
-func (p *program) send(text string) {
+// may not read while it prints. An error shows in what it prints. The text is
+// not the caller's any more.
+func (p *program) send(text []byte) {
 	p.sending.Lock()
 	defer p.sending.Unlock()
-	p.queue = append(p.queue, text)
+	if len(p.queue) == 0 {
+		p.queue = text
+	} else {
+		p.queue = append(p.queue, text...)
+	}
 	if !p.writing {
 		p.writing = p.session.wg.Go(p.write)
 	}
@@ -97,27 +103,41 @@ func (p *program) send(text string) {
 func (p *program) write() {
 	for {
 		p.sending.Lock()
-		text := strings.Join(p.queue, "")
+		text := p.queue
 		p.queue = nil
-		p.writing = text != ""
+		p.writing = len(text) > 0
 		p.sending.Unlock()
-		if text == "" {
+		if len(text) == 0 {
 			return
 		}
-		io.WriteString(p.channel, text)
+		p.writePieces(text)
+	}
+}
+
+// pieceSize is how much is written at a time, in bytes. The library keeps two
+// buffers of the longest packet that was ever sent: with this, each has 4 KiB.
+const pieceSize = 4000
+
+func (p *program) writePieces(text []byte) {
+	for len(text) > 0 {
+		piece := text[:min(len(text), pieceSize)]
+		if _, err := p.channel.Write(piece); err != nil {
+			return
+		}
+		text = text[len(piece):]
 	}
 }
 
 // started waits for the nonce. If sudo turns out to want a password, the
 // program is started again with it. The program is closed on an error.
-func (h *host) started(ctx context.Context, p *program, script string) (*program, string, error) {
+func (h *host) started(ctx context.Context, p *program, script func() string) (*program, string, error) {
 	line, err := h.ready(ctx, p)
 	if err == nil {
 		return p, line, nil
 	}
 	if h.wantsPassword(p, err) {
 		p.Close()
-		if p, err = h.beginAsking(ctx, script); err != nil {
+		if p, err = h.beginAsking(ctx, script()); err != nil {
 			return nil, "", err
 		}
 		if line, err = h.ready(ctx, p); err == nil {
@@ -131,10 +151,11 @@ func (h *host) started(ctx context.Context, p *program, script string) (*program
 
 // ready waits for the nonce at the beginning.
 func (h *host) ready(ctx context.Context, p *program) (line string, err error) {
-	return within(ctx, p.session, h.dialer.requestTimeout(), h.shown(p.command)+" did not start", func() (string, error) {
-		_, line, err := p.out.take(h.nonce)
-		return strings.TrimSpace(string(line)), err
-	})
+	late := &TimeoutError{What: h.shown(p.command) + " did not start"}
+	ctx, cancel := context.WithTimeoutCause(ctx, h.dialer.requestTimeout(), late)
+	defer cancel()
+	_, rest, err := p.out.take(ctx, h.nonce)
+	return string(bytes.TrimSpace(rest)), p.session.because(err)
 }
 
 // shown is a command without its nonce, for errors.

@@ -25,11 +25,11 @@ const rehearsal = `sshform_rehearse() {
 
 // Rehearse logs in through the SSH server that the step becomes.
 func (h *host) Rehearse(ctx context.Context, step apply.Step) error {
-	words, err := quote(append([]string{"sshform_rehearse", step.Script}, step.Args...)...)
+	words, err := h.dialer.words.quote("; exit\n", append([]string{"sshform_rehearse", step.Script}, step.Args...)...)
 	if err != nil {
 		return fmt.Errorf("step %s: %w", step.Name, err)
 	}
-	p, _, err := h.run(ctx, strings.ReplaceAll(rehearsal, "NONCE", h.nonce)+words+"; exit\n")
+	p, _, err := h.run(ctx, strings.ReplaceAll(rehearsal, "NONCE", h.nonce)+string(words))
 	if err != nil {
 		return fmt.Errorf("step %s: %w", step.Name, h.error(err))
 	}
@@ -67,7 +67,7 @@ func (h *host) loginOver(ctx context.Context, transport *tunnel) error {
 	if err != nil {
 		return err
 	}
-	s := newSession(o, transport, h.dialer.keepalive(), nil)
+	s := newSession(o, transport, h.dialer, nil)
 	defer s.close()
 	ch, err := s.openChannel(ctx, h.dialer.requestTimeout(), "session", nil)
 	if err != nil {

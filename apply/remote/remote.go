@@ -40,7 +40,7 @@ const (
 )
 
 // A Dialer reaches hosts. What all hosts share lives in it: parsed keys, the
-// index of known_hosts, answers of ssh -G, connections to bastions. Fields must
+// index of known_hosts, quoted scripts, answers of ssh -G, connections to bastions. Fields must
 // not change after the first Dial; it may be used by many goroutines. Close
 // ends what it holds.
 type Dialer struct {
@@ -86,6 +86,8 @@ type Dialer struct {
 	mu       sync.Mutex
 	closed   bool
 	keys     keyring
+	words    quoter
+	buffers  sync.Pool // of *[]byte, for what is gathered
 	known    map[string]*knownHosts
 	aliases  aliasCache
 	bastions map[string]*bastion

@@ -30,42 +30,59 @@ type session struct {
 	once     sync.Once
 
 	mu    sync.Mutex
-	cause error // why we ended it
+	cause error       // why we ended it
+	next  *time.Timer // to the next request for a sign of life
 }
 
-func newSession(o *opened, transport net.Conn, keepalive time.Duration, release func()) *session {
-	s := &session{opened: *o, transport: transport, keepalive: keepalive, release: release,
+func newSession(o *opened, transport net.Conn, d *Dialer, release func()) *session {
+	s := &session{opened: *o, transport: transport, keepalive: d.keepalive(), release: release,
 		asked: make(chan time.Time, 16), failed: make(chan struct{})}
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stopping = cancel
-	s.wg.Go(func() {
-		for ch := range s.chans {
-			// Nothing was forwarded, so nobody may open a channel to us.
-			ch.Reject(ssh.Prohibited, "no channels are taken")
-		}
-	})
-	s.wg.Go(func() { s.answer(s.reqs) })
+	if _, within := transport.(*tunnel); !within { // what carries a tunnel gathers already
+		s.link.gatherWith(s.wg.Go, &d.buffers)
+	}
 	s.wg.Go(func() {
 		defer close(s.failed)
+		s.answer()
 		s.conn.Wait()
 	})
-	s.wg.Go(func() { s.stayAlive(ctx) })
+	s.askLater(ctx)
 	return s
 }
 
 // answer replies to requests as ssh does: it does not know them, and that is
-// the sign of life that is asked for.
-func (s *session) answer(requests <-chan *ssh.Request) {
-	for r := range requests {
-		if r.Type == keepaliveRequest {
-			select {
-			case s.asked <- time.Now():
-			default:
+// the sign of life that is asked for. It ends with the connection.
+func (s *session) answer() {
+	chans, requests := s.chans, s.reqs
+	for chans != nil || requests != nil {
+		select {
+		case ch, more := <-chans:
+			if !more {
+				chans = nil
+				continue
 			}
+			// Nothing was forwarded, so nobody may open a channel to us.
+			ch.Reject(ssh.Prohibited, "no channels are taken")
+		case r, more := <-requests:
+			if !more {
+				requests = nil
+				continue
+			}
+			s.reply(r)
 		}
-		if r.WantReply {
-			r.Reply(false, nil)
+	}
+}
+
+func (s *session) reply(r *ssh.Request) {
+	if r.Type == keepaliveRequest {
+		select {
+		case s.asked <- time.Now():
+		default:
 		}
+	}
+	if r.WantReply {
+		r.Reply(false, nil)
 	}
 }
 
@@ -73,25 +90,31 @@ func (s *session) answer(requests <-chan *ssh.Request) {
 // both directions (clientloop.c, serverloop.c).
 const keepaliveRequest = "keepalive@openssh.com"
 
-func (s *session) stayAlive(ctx context.Context) {
-	ticker := time.NewTicker(s.keepalive)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-s.failed:
-			return
-		case <-ticker.C:
-		}
-		if s.quiet.Load() {
-			continue
-		}
-		if !s.alive(ctx) {
-			s.fail(&TimeoutError{What: fmt.Sprintf("the host gave no sign of life for %s", s.keepalive)})
-			return
-		}
+// askLater asks for a sign of life when one is due, and so on until ctx is done.
+// Nothing runs in between: most connections end before the first is due.
+func (s *session) askLater(ctx context.Context) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.next = time.AfterFunc(s.keepalive, func() {
+		s.wg.Go(func() {
+			if s.stillThere(ctx) {
+				s.askLater(ctx)
+			}
+		})
+	})
+}
+
+// stillThere asks for a sign of life, unless nothing may be asked now, and ends
+// the connection if none comes.
+func (s *session) stillThere(ctx context.Context) bool {
+	switch {
+	case s.dead() || ctx.Err() != nil:
+		return false
+	case s.quiet.Load() || s.alive(ctx):
+		return true
 	}
+	s.fail(&TimeoutError{What: fmt.Sprintf("the host gave no sign of life for %s", s.keepalive)})
+	return false
 }
 
 // alive asks for one sign of life.
@@ -148,6 +171,7 @@ func (s *session) close() error {
 		s.stopping()
 		s.transport.Close()
 		s.wg.Wait()
+		s.next.Stop() // what it starts is none of the tasks any more
 		if s.release != nil {
 			s.release()
 		}

@@ -111,8 +111,8 @@ func (h *host) subsystemSFTP(ctx context.Context) (*sftp.Client, *sftpWire, erro
 			close(refused)
 			ch.Close()
 		}
+		drain(ch.Stderr())
 	})
-	ch.session.wg.Go(func() { io.Copy(io.Discard, ch.Stderr()) })
 	client, wire, err := h.speakSFTP(ctx, ch, ch)
 	if err == nil {
 		return client, wire, nil

@@ -97,14 +97,14 @@ func (s *shell) send(ctx context.Context, step apply.Step) (turn, error) {
 	if err := s.lost(); err != nil {
 		return turn{}, err
 	}
-	words, err := quote(append([]string{"sshform_step", strconv.Itoa(s.steps + 1), step.Script}, step.Args...)...)
+	words, err := s.host.dialer.words.quote("\n", append([]string{"sshform_step", strconv.Itoa(s.steps + 1), step.Script}, step.Args...)...)
 	if err != nil { // nothing was sent: the shell is still good
 		return turn{}, err
 	}
 	s.steps++
-	s.program.send(words + "\n")
+	s.program.send(words)
 	if s.steps == 1 {
-		if err := s.start(ctx, words+"\n"); err != nil {
+		if err := s.start(ctx, words); err != nil {
 			return turn{}, s.fail(err)
 		}
 	}
@@ -149,8 +149,8 @@ func (s *shell) fail(err error) error {
 
 // start waits until the conductor is there. If sudo wants a password first,
 // what was sent is sent again.
-func (s *shell) start(ctx context.Context, text string) error {
-	p, _, err := s.host.started(ctx, s.program, s.text+text)
+func (s *shell) start(ctx context.Context, words []byte) error {
+	p, _, err := s.host.started(ctx, s.program, func() string { return s.text + string(words) })
 	if err != nil {
 		return err
 	}
@@ -166,38 +166,19 @@ func (s *shell) start(ctx context.Context, text string) error {
 
 // answer waits for the marks of a step on both streams.
 func (s *shell) answer(ctx context.Context, number int) (apply.Answer, error) {
-	type part struct {
-		bytes, mark []byte
-		err         error
-	}
 	p, nonce := s.program, s.host.nonce
-	outs, errs := make(chan part, 1), make(chan part, 1)
-	running := p.session.wg.Go(func() {
-		b, mark, err := p.out.take(nonce)
-		outs <- part{b, mark, err}
-	}) && p.session.wg.Go(func() {
-		if number == 1 {
-			p.errs.skip(nonce + " 0\n")
-		}
-		b, mark, err := p.errs.take(nonce)
-		errs <- part{b, mark, err}
-	})
-	if !running {
-		return apply.Answer{}, p.session.because(io.ErrUnexpectedEOF)
+	stdout, mark, err := p.out.take(ctx, nonce)
+	if err == nil && number == 1 {
+		err = p.errs.skip(ctx, nonce+" 0\n")
 	}
-	var stdout, stderr part
-	for range 2 {
-		select {
-		case stdout = <-outs:
-		case stderr = <-errs:
-		case <-ctx.Done():
-			return apply.Answer{}, context.Cause(ctx)
-		}
-		if err := orDefault(stdout.err, stderr.err); err != nil {
-			return apply.Answer{}, s.ended(err)
-		}
+	if err != nil {
+		return apply.Answer{}, s.ended(err)
 	}
-	return s.read(number, stdout.bytes, stdout.mark, stderr.bytes)
+	stderr, _, err := p.errs.take(ctx, nonce)
+	if err != nil {
+		return apply.Answer{}, s.ended(err)
+	}
+	return s.read(number, stdout, mark, stderr)
 }
 
 // read makes the answer of what stood between the marks.

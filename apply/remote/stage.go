@@ -63,10 +63,14 @@ func stageAll(c *sftp.Client, wire *sftpWire, staged []apply.Staged) error {
 
 // together runs f for each of n at the same time and waits for all.
 func together(n int, f func(int)) {
+	if n == 0 {
+		return
+	}
 	var wg sync.WaitGroup
-	for i := range n {
+	for i := range n - 1 {
 		wg.Go(func() { f(i) })
 	}
+	f(n - 1)
 	wg.Wait()
 }
 

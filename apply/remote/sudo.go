@@ -107,7 +107,7 @@ func (h *host) beginAsking(ctx context.Context, script string) (*program, error)
 		p.Close()
 		return nil, err
 	}
-	p.send(script)
+	p.send([]byte(script))
 	return p, nil
 }
 
@@ -160,8 +160,8 @@ func (h *host) promptOrReady(ctx context.Context, p *program) (prompt bool, err 
 		case s.err != nil:
 			return false, s.err
 		case s.prompt:
-			return true, p.errs.skip(h.nonce)
+			return true, p.errs.skip(ctx, h.nonce)
 		}
-		return false, p.out.skip(mark)
+		return false, p.out.skip(ctx, mark)
 	})
 }

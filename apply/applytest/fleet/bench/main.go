@@ -44,7 +44,7 @@ func bench(args []string) error {
 	flags.StringVar(&o.program, "program", "", "the built sshform, for its start-up and size")
 	flags.StringVar(&o.examples, "examples", "examples", "the folder of examples")
 	flags.StringVar(&o.out, "out", "", "file for the table as JSON")
-	flags.StringVar(&o.profiles, "profiles", "", "folder for CPU profiles of the last round's parts")
+	flags.StringVar(&o.profiles, "profiles", "", "folder for CPU profiles, one for each work and round: pprof adds those of one work up")
 	gated := flags.Bool("gate", false, fmt.Sprintf("fail when a CPU ratio is above %v times its target", gate))
 	flags.Parse(args)
 	t, err := o.measure(context.Background())

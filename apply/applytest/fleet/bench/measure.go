@@ -74,8 +74,8 @@ func (o options) ratios(ctx context.Context, dir string, t *table) error {
 	all := map[string][]int64{}
 	var interval int
 	do := func(name string, work func() error) error {
-		if o.profiles != "" && len(all[name]) == o.rounds-1 {
-			work = profiled(filepath.Join(o.profiles, name+".pprof"), work)
+		if o.profiles != "" {
+			work = profiled(filepath.Join(o.profiles, fmt.Sprintf("%s.%d.pprof", name, len(all[name]))), work)
 		}
 		spent, err := measure(work)
 		if err != nil {

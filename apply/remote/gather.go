@@ -1,0 +1,86 @@
+package remote
+
+import (
+	"runtime"
+	"sync"
+	"time"
+)
+
+// gatherMost is how much is gathered before whoever writes has to wait, in
+// bytes.
+const gatherMost = 64 << 10
+
+// A gathering is what a link has still to write. The library writes packet by
+// packet, and requests that travel together are several small ones: gathered,
+// they are one system call and one segment, and the host is woken up once.
+type gathering struct {
+	// gathers starts a goroutine that belongs to the session and reports
+	// whether it did; nil writes at once, as in the handshake, whose errors
+	// matter where they occur.
+	gathers func(func()) bool
+	buffers *sync.Pool
+	room    *sync.Cond
+	out     *[]byte // to be written; nil is nothing
+	writing bool
+	broken  error // of a write
+}
+
+// gatherWith makes writes wait for each other. Buffers come from the pool, and
+// go back to it.
+func (l *link) gatherWith(start func(func()) bool, buffers *sync.Pool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.gathers, l.buffers, l.room = start, buffers, sync.NewCond(&l.mu)
+}
+
+// gather takes what is to be written. It is called with mu held.
+func (l *link) gather(p []byte) (int, error) {
+	for l.out != nil && len(*l.out) > gatherMost && l.broken == nil {
+		l.room.Wait()
+	}
+	if l.broken != nil {
+		return 0, l.broken
+	}
+	if l.out == nil {
+		l.out = l.buffer()
+	}
+	*l.out = append(*l.out, p...)
+	if !l.writing {
+		l.writing = l.gathers(l.pour)
+		if !l.writing { // the session is being closed
+			l.out = nil
+		}
+	}
+	return len(p), nil
+}
+
+func (l *link) buffer() *[]byte {
+	if b, reused := l.buffers.Get().(*[]byte); reused {
+		return b
+	}
+	b := make([]byte, 0, 1<<10)
+	return &b
+}
+
+// pour writes until nothing is left.
+func (l *link) pour() {
+	runtime.Gosched() // whoever is about to write may still do so
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for l.out != nil && l.broken == nil {
+		out := l.out
+		l.out = nil
+		l.sent = time.Now()
+		l.mu.Unlock()
+		_, err := l.Conn.Write(*out)
+		*out = (*out)[:0]
+		l.buffers.Put(out)
+		l.mu.Lock()
+		l.broken = err
+		l.room.Broadcast()
+	}
+	// A write that failed is no reason to hang up: what the host has sent may
+	// still be read, and reading ends by itself.
+	l.writing = false
+	l.room.Broadcast()
+}
