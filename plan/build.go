@@ -40,6 +40,11 @@ func assemble(
 		Config: digestConfig(cfg), Inventory: digestInventory(cfg),
 	}
 	targets := byHost(cfg.Targets)
+	expected := len(targets)
+	if opts.Shards > 0 {
+		expected = 0 // only some of them come
+	}
+	p.Hosts = slices.Grow(p.Hosts, expected) // or it would be there twice as it grows
 	var diags schema.Diagnostics
 	for o := range observed {
 		if o.Err != "" {
@@ -68,10 +73,21 @@ func assemble(
 	return p, diags.Sorted()
 }
 
+// byHost splits targets into those of each host. Those of one host mostly
+// stand together, and then are not copied.
 func byHost(targets []schema.Target) map[string][]schema.Target {
 	hosts := map[string][]schema.Target{}
-	for _, t := range targets {
-		hosts[t.Host.Name] = append(hosts[t.Host.Name], t)
+	for start := 0; start < len(targets); {
+		name, end := targets[start].Host.Name, start+1
+		for end < len(targets) && targets[end].Host.Name == name {
+			end++
+		}
+		if earlier, met := hosts[name]; met {
+			hosts[name] = slices.Concat(earlier, targets[start:end])
+		} else {
+			hosts[name] = targets[start:end:end]
+		}
+		start = end
 	}
 	return hosts
 }
