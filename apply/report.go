@@ -36,8 +36,14 @@ func (s Shard) String() string {
 	return fmt.Sprintf("%d/%d", s.Index, s.Total)
 }
 
-// holds reports whether a host is of the shard.
-func (s Shard) holds(host string) bool { return s.Total < 1 || plan.Shard(host, s.Total) == s.Index }
+// of returns what tells whether a host of the plan is of the shard.
+func (s Shard) of(p *plan.Plan) (holds func(host string) bool) {
+	if s.Total < 1 {
+		return func(string) bool { return true }
+	}
+	split := p.Split(s.Total)
+	return func(host string) bool { return split.Of(host) == s.Index }
+}
 
 // A HostReport is what became of one host.
 type HostReport struct {

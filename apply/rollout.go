@@ -19,7 +19,8 @@ type rollout struct {
 	opts    RunOptions
 	report  *Report
 	journal *journal
-	total   int // hosts that have something to do
+	mine    func(host string) bool // whether a host is of our shard
+	total   int                    // hosts that have something to do
 	done    int
 	changed map[string]bool // hosts that this run changed, whatever came later
 	mu      sync.Mutex      // guards report.Hosts and counts in each
@@ -52,7 +53,7 @@ func (r *rollout) run(ctx context.Context) error {
 func (r *rollout) deal() map[string][]job {
 	waves := map[string][]job{}
 	for _, h := range r.plan.Hosts {
-		if !r.opts.Shard.holds(h.Host) {
+		if !r.mine(h.Host) {
 			continue
 		}
 		if r.opts.Wave != "" && h.Wave != r.opts.Wave {
@@ -83,7 +84,7 @@ func (r *rollout) budget(w plan.Wave) int {
 	for _, h := range r.plan.Hosts {
 		if h.Wave == w.Name {
 			hosts++
-			if r.opts.Shard.holds(h.Host) {
+			if r.mine(h.Host) {
 				mine++
 			}
 		}

@@ -96,7 +96,7 @@ func Run(ctx context.Context, p *plan.Plan, opts RunOptions) (*Report, error) {
 	if err := refuse(p, opts); err != nil {
 		return nil, err
 	}
-	r := rollout{plan: p, opts: opts, changed: map[string]bool{}, report: &Report{
+	r := rollout{plan: p, opts: opts, mine: opts.Shard.of(p), changed: map[string]bool{}, report: &Report{
 		RunID: opts.RunID, PlanID: p.ID(), Shard: opts.Shard, Started: opts.Now(),
 	}}
 	if opts.Journal != "" {

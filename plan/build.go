@@ -55,6 +55,13 @@ func assemble(
 		diags = append(diags, hostDiags...)
 		p.Hosts = append(p.Hosts, host)
 	}
+	groups := groupsBy(cfg, opts.ShardBy)
+	for i := range p.Hosts {
+		p.Hosts[i].Group = groups[p.Hosts[i].Host]
+	}
+	for i := range p.Unreachable {
+		p.Unreachable[i].Group = groups[p.Unreachable[i].Host]
+	}
 	slices.SortFunc(p.Hosts, func(a, b HostPlan) int { return strings.Compare(a.Host, b.Host) })
 	slices.SortFunc(p.Unreachable, func(a, b Unreachable) int { return strings.Compare(a.Host, b.Host) })
 	diags = append(diags, sameMachine(p.Hosts)...)

@@ -81,9 +81,6 @@ func fit(parts []*Plan) schema.Diagnostics {
 			}
 		}
 		seen[p.Part.Index] = true
-		if stray := p.stray(); stray != "" {
-			wrong("Host of another shard", "Host %q stands in the part of shard %d, to which it does not belong.", stray, p.Part.Index)
-		}
 	}
 	if len(diags) > 0 {
 		return diags
@@ -91,18 +88,27 @@ func fit(parts []*Plan) schema.Diagnostics {
 	for _, absent := range absentShards(seen, first.Part.Total) {
 		wrong("Part is missing", "%s was not given. Each shard of the fleet has to be planned.", absent)
 	}
+	if len(diags) > 0 {
+		return diags
+	}
+	split := splitOf(first.Part.Total, parts...)
+	for _, p := range parts {
+		if stray := p.stray(split); stray != "" {
+			wrong("Host of another shard", "Host %q stands in the part of shard %d, to which it does not belong.", stray, p.Part.Index)
+		}
+	}
 	return diags
 }
 
 // stray is a host that the part's shard does not hold; empty if there is none.
-func (p *Plan) stray() string {
+func (p *Plan) stray(split Split) string {
 	for _, h := range p.Hosts {
-		if Shard(h.Host, p.Part.Total) != p.Part.Index {
+		if split.Of(h.Host) != p.Part.Index {
 			return h.Host
 		}
 	}
 	for _, u := range p.Unreachable {
-		if Shard(u.Host, p.Part.Total) != p.Part.Index {
+		if split.Of(u.Host) != p.Part.Index {
 			return u.Host
 		}
 	}

@@ -41,17 +41,17 @@ func spreadFleet(t *testing.T) (*schema.Config, []*plan.Observed) {
 
 // parts plans every shard on its own, as separate machines do, and returns the
 // plans as their files read back.
-func parts(t *testing.T, cfg *schema.Config, observed []*plan.Observed, shards int) []*plan.Plan {
+func parts(t *testing.T, cfg *schema.Config, observed []*plan.Observed, by string, shards int) []*plan.Plan {
 	t.Helper()
 	var all []*plan.Plan
 	for i := range shards {
 		mine := map[string]bool{}
-		for _, target := range plan.OfShard(cfg, i, shards).Targets {
+		for _, target := range plan.OfShard(cfg, by, i, shards).Targets {
 			mine[target.Host.Name] = true
 		}
 		seen := slices.DeleteFunc(slices.Clone(observed), func(o *plan.Observed) bool { return !mine[o.Host] })
 		p, diags := plan.Build(cfg, slices.Values(seen), plan.BuildOptions{
-			Options: plan.Options{AllowUnreachable: "1"}, Shard: i, Shards: shards,
+			Options: plan.Options{AllowUnreachable: "1", ShardBy: by}, Shard: i, Shards: shards,
 		})
 		if diags.HasErrors() {
 			t.Fatal(diags)
@@ -83,7 +83,7 @@ func TestMergedPartsAreThePlanOfAll(t *testing.T) {
 		t.Fatal(whole.Rollout, diags)
 	}
 	for _, shards := range []int{1, 2, 7, 100} {
-		all := parts(t, cfg, observed, shards)
+		all := parts(t, cfg, observed, "", shards)
 		slices.Reverse(all)
 		merged, diags := plan.Merge(all)
 		if diags.HasErrors() || len(diags) != 1 {
@@ -132,7 +132,7 @@ func TestPartsThatDoNotFit(t *testing.T) {
 		},
 	} {
 		cfg, observed := spreadFleet(t)
-		merged, diags := plan.Merge(spoil(parts(t, cfg, observed, 3)))
+		merged, diags := plan.Merge(spoil(parts(t, cfg, observed, "", 3)))
 		if merged != nil || !slices.ContainsFunc(diags, func(d schema.Diagnostic) bool {
 			return d.Summary == strings.TrimSpace(summary) && d.Severity == schema.Error
 		}) {
@@ -146,7 +146,7 @@ func TestPartsThatDoNotFit(t *testing.T) {
 func TestAForgedPartIsRefused(t *testing.T) {
 	cfg, observed := spreadFleet(t)
 	var file bytes.Buffer
-	if _, err := plan.Write(&file, parts(t, cfg, observed, 2)[0], false); err != nil {
+	if _, err := plan.Write(&file, parts(t, cfg, observed, "", 2)[0], false); err != nil {
 		t.Fatal(err)
 	}
 	whole := file.String()

@@ -114,6 +114,9 @@ type Options struct {
 	Targets          []string
 	Excludes         []string
 	AllowUnreachable string // "2" or "5%"; empty is none
+	// ShardBy is the variable of hosts whose values shards keep apart; empty
+	// splits by the hash of names alone.
+	ShardBy string
 }
 
 // A Rollout is the resolved order: numbers, no expressions.
@@ -145,6 +148,8 @@ type HostPlan struct {
 	Turn int
 	// ShardKey is the first 8 bytes of the SHA-256 of the host's name, in hex.
 	ShardKey string
+	// Group is the host's value of Options.ShardBy.
+	Group string
 	// Place is where a host of a part stands in the declared orders; nil in a
 	// whole plan, and for hosts in no rollout.
 	Place      *Place
@@ -364,6 +369,7 @@ type Expectation struct {
 // Unreachable is a host that could not be read.
 type Unreachable struct {
 	Host      string
+	Group     string // its value of Options.ShardBy
 	Addresses []schema.Address
 	Step      string
 	Err       string

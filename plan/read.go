@@ -247,7 +247,7 @@ func (d *decoder) hostRecord(p *Plan, line []byte) error {
 	}
 	c := r.Connection
 	h := HostPlan{
-		Host: r.Host, Wave: r.Wave, Turn: r.Turn, ShardKey: r.ShardKey,
+		Host: r.Host, Wave: r.Wave, Turn: r.Turn, ShardKey: r.ShardKey, Group: r.Group,
 		Connection: Connection{
 			Type: c.Type, Address: c.Address, Port: c.Port, User: c.User, Jump: c.Jump,
 			HostKey: c.HostKey, HostKeyAlias: c.HostKeyAlias, Become: c.Become, IdentityFile: c.IdentityFile,
@@ -372,7 +372,7 @@ func (d *decoder) trailer(p *Plan, line []byte) error {
 	}
 	p.Errored, p.Checks = r.Errored, r.Checks
 	for _, u := range r.Unreachable {
-		unreachable := Unreachable{Host: u.Host, Step: u.Step, Err: u.Error}
+		unreachable := Unreachable{Host: u.Host, Group: u.Group, Step: u.Step, Err: u.Error}
 		for _, a := range u.Addresses {
 			address, err := schema.ParseAddress(a)
 			if err != nil {

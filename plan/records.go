@@ -105,6 +105,7 @@ type (
 		Targets          []string `json:"targets,omitempty"`
 		Excludes         []string `json:"excludes,omitempty"`
 		AllowUnreachable string   `json:"allow_unreachable,omitempty"`
+		ShardBy          string   `json:"shard_by,omitempty"`
 	}
 	rolloutRecord struct {
 		Waves     []waveRecord `json:"waves"`
@@ -128,6 +129,7 @@ type (
 		Wave       string           `json:"wave,omitempty"`
 		Turn       int              `json:"turn"`
 		ShardKey   string           `json:"shard_key"`
+		Group      string           `json:"group,omitempty"`
 		Connection connectionRecord `json:"connection"`
 		Run        runRecord        `json:"run"`
 		Files      []FileEdit       `json:"files"`
@@ -241,6 +243,7 @@ type (
 	}
 	unreachableRecord struct {
 		Host      string   `json:"host"`
+		Group     string   `json:"group,omitempty"`
 		Addresses []string `json:"addresses"`
 		Step      string   `json:"step"`
 		Error     string   `json:"error"`

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -79,6 +80,43 @@ func (o orders) assignWaves(hosts []HostPlan) Rollout {
 	}
 	return resolved
 }
+
+// OfWave returns the configuration with the targets of one wave only, by the
+// name that a plan gives it. Waves are counted over all hosts: one that a plan
+// could not read is in the wave that it would have been in.
+func OfWave(cfg *schema.Config, wave string) (*schema.Config, error) {
+	declared, twice := readOrders(cfg)
+	if twice.HasErrors() {
+		return nil, errors.New(twice[0].Detail)
+	}
+	hosts := make([]HostPlan, 0, len(cfg.Targets))
+	for _, t := range cfg.Targets {
+		if n := len(hosts); n == 0 || hosts[n-1].Host != t.Host.Name {
+			hosts = append(hosts, HostPlan{Host: t.Host.Name})
+		}
+	}
+	waves := declared.assignWaves(hosts).Waves
+	if !slices.ContainsFunc(waves, func(w Wave) bool { return w.Name == wave }) {
+		return nil, &UnknownWaveError{wave, waves}
+	}
+	in := map[string]bool{}
+	for _, h := range hosts {
+		in[h.Host] = h.Wave == wave
+	}
+	one := *cfg
+	one.Targets = slices.DeleteFunc(slices.Clone(cfg.Targets), func(t schema.Target) bool { return !in[t.Host.Name] })
+	one.Rollouts = nil
+	return &one, nil
+}
+
+// An UnknownWaveError says that there is no such wave; Waves are those there
+// are.
+type UnknownWaveError struct {
+	Wave  string
+	Waves []Wave
+}
+
+func (e *UnknownWaveError) Error() string { return fmt.Sprintf("there is no wave %q", e.Wave) }
 
 func take(hosts map[string]*HostPlan, wave string, names []string) {
 	for turn, name := range names {

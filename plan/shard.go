@@ -26,14 +26,28 @@ func Shard(host string, total int) int {
 }
 
 // OfShard returns the configuration with the targets of one shard only, for
-// reading the hosts of a part. Build is given the whole configuration.
-func OfShard(cfg *schema.Config, index, total int) *schema.Config {
+// reading the hosts of a part. by is as Options.ShardBy. Build is given the
+// whole configuration.
+func OfShard(cfg *schema.Config, by string, index, total int) *schema.Config {
+	split := NewSplit(groupsBy(cfg, by), total)
 	part := *cfg
 	part.Targets = nil
 	for _, t := range cfg.Targets {
-		if Shard(t.Host.Name, total) == index {
+		if split.Of(t.Host.Name) == index {
 			part.Targets = append(part.Targets, t)
 		}
 	}
 	return &part
+}
+
+// groupsBy are the values of a variable, by host; nil for no variable.
+func groupsBy(cfg *schema.Config, variable string) map[string]string {
+	if variable == "" {
+		return nil
+	}
+	groups := map[string]string{}
+	for host, variables := range hostVariables(cfg) {
+		groups[host] = variables[variable]
+	}
+	return groups
 }

@@ -142,7 +142,7 @@ func (w *recordWriter) trailer(p *Plan) error {
 		SHA256: hex.EncodeToString(w.bytes.Sum(nil)),
 	}
 	for _, u := range p.Unreachable {
-		record := unreachableRecord{Host: u.Host, Step: u.Step, Error: u.Err, Addresses: []string{}}
+		record := unreachableRecord{Host: u.Host, Group: u.Group, Step: u.Step, Error: u.Err, Addresses: []string{}}
 		for _, a := range u.Addresses {
 			record.Addresses = append(record.Addresses, a.String())
 		}
@@ -198,7 +198,7 @@ func newHeader(p *Plan) headerRecord {
 func newHostRecord(h HostPlan) hostRecord {
 	c := h.Connection
 	record := hostRecord{
-		Record: "host", Host: h.Host, Wave: h.Wave, Turn: h.Turn, ShardKey: h.ShardKey,
+		Record: "host", Host: h.Host, Wave: h.Wave, Turn: h.Turn, ShardKey: h.ShardKey, Group: h.Group,
 		Connection: connectionRecord{
 			Type: c.Type, Address: c.Address, Port: c.Port, User: c.User, Jump: c.Jump,
 			HostKey: c.HostKey, HostKeyAlias: c.HostKeyAlias, Become: c.Become, IdentityFile: c.IdentityFile,

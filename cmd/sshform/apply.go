@@ -176,6 +176,9 @@ func (p *program) applyFile(c *cobra.Command, o *applying, file string) error {
 	if err := p.mayBeApplied(built, o); err != nil {
 		return err
 	}
+	if err := o.sameSplit(built); err != nil {
+		return err
+	}
 	if err := sameVariables(built, o.loading); err != nil {
 		return err
 	}

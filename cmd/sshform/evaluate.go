@@ -12,13 +12,8 @@ import (
 )
 
 // evaluate works out check and output blocks with the values that will be in
-// force once the plan is applied. A part of a plan has those of its own hosts
-// only, so that there it is put off until the parts are merged.
+// force once the plan is applied.
 func (p *program) evaluate(m *made) schema.Diagnostics {
-	if m.plan.Part != nil {
-		m.plan.Part.Pending = m.configuration.Pending()
-		return nil
-	}
 	result, found := m.configuration.Evaluate(plannedValues(m.plan), plannedLiveness(m))
 	for _, c := range result.Checks {
 		m.plan.Checks = append(m.plan.Checks, plan.Check{Name: c.Name, Status: string(c.Status), Messages: c.Messages})
@@ -28,6 +23,15 @@ func (p *program) evaluate(m *made) schema.Diagnostics {
 	}
 	m.outputs = viewOutputs(result.Outputs)
 	return found
+}
+
+// leave puts that off, since not all hosts were read: until the parts of a plan
+// are merged, or for good where one wave is looked at.
+func (m *made) leave() {
+	m.pending = m.configuration.Pending()
+	if m.plan.Part != nil {
+		m.plan.Part.Pending = m.pending
+	}
 }
 
 // plannedValues looks an argument up by address and keyword.

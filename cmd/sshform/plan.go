@@ -74,8 +74,8 @@ func (p *program) lookOnly(ctx context.Context, o planning, r *reporting, operat
 		return nil, err
 	}
 	p.showPlan(m, operation)
-	if m.plan.Part != nil && len(m.plan.Part.Pending) > 0 {
-		p.view().Note(fmt.Sprintf("Not evaluated, since it takes the hosts of all shards: %s.", strings.Join(m.plan.Part.Pending, ", ")))
+	if len(m.pending) > 0 {
+		p.view().Note(fmt.Sprintf("Not evaluated, since only part of the hosts was read: %s.", strings.Join(m.pending, ", ")))
 	}
 	return m, nil
 }

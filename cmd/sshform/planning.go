@@ -27,6 +27,7 @@ type planning struct {
 	sharding
 	targets, targetFiles   []string
 	excludes, excludeFiles []string
+	ofWave                 string // drift looks at one wave only
 	parallelism            int
 	allowUnreachable       string
 	refresh                bool
@@ -142,6 +143,7 @@ type made struct {
 	configuration *hclfile.Configuration
 	reading       view.Reading
 	outputs       []view.Output
+	pending       []string // check and output blocks that could not be evaluated
 }
 
 // makePlan reads the configuration and every host and decides. It tells what
@@ -151,7 +153,11 @@ func (p *program) makePlan(ctx context.Context, o planning, operation string, d 
 	if err != nil {
 		return nil, err
 	}
-	found = append(found, p.evaluate(m)...)
+	if m.plan.Part != nil || o.ofWave != "" {
+		m.leave()
+	} else {
+		found = append(found, p.evaluate(m)...)
+	}
 	if found.HasErrors() {
 		m.plan.Errored = true
 		p.view().Plan(view.Shown{Plan: m.plan, Read: m.reading, Operation: operation})
@@ -170,13 +176,19 @@ func (p *program) buildPlan(ctx context.Context, o planning, d apply.Dialer) (*m
 		return nil, nil, err
 	}
 	cfg, err := p.choose(configuration.Config, o)
+	if err == nil {
+		err = splitsBy(cfg, o.by)
+	}
+	if err == nil && o.ofWave != "" {
+		cfg, err = ofWave(cfg, o.ofWave)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
 	p.declared = cfg
 	mine := cfg
 	if o.shard.Total > 0 {
-		mine = plan.OfShard(cfg, o.shard.Index, o.shard.Total)
+		mine = plan.OfShard(cfg, o.by, o.shard.Index, o.shard.Total)
 	}
 	m := &made{configuration: configuration, reading: readingOf(mine)}
 	p.view().Reading(m.reading)
@@ -187,7 +199,7 @@ func (p *program) buildPlan(ctx context.Context, o planning, d apply.Dialer) (*m
 	built, found := plan.Build(cfg, untilCancelled(ctx, observed), plan.BuildOptions{
 		Tool: thisTool(),
 		Options: plan.Options{
-			Targets: o.targets, Excludes: o.excludes, AllowUnreachable: o.allowUnreachable,
+			Targets: o.targets, Excludes: o.excludes, AllowUnreachable: o.allowUnreachable, ShardBy: o.by,
 		},
 		Shard: o.shard.Index, Shards: o.shard.Total,
 	})

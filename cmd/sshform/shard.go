@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -10,16 +12,19 @@ import (
 
 	"github.com/sshform/sshform/apply"
 	"github.com/sshform/sshform/plan"
+	"github.com/sshform/sshform/schema"
 )
 
 // sharding is what -shard says: "3/8", "auto", or nothing.
 type sharding struct {
 	text  string
+	by    string // the variable whose values shards keep apart
 	shard apply.Shard
 }
 
 func (s *sharding) options(c *cobra.Command, what string) {
 	options(c, "Which hosts", func(fs *pflag.FlagSet) {
+		fs.StringVar(&s.by, "shard-by", "", "Split inside the values of this `VARIABLE` of hosts, such as region, so that a shard goes through one bastion. A saved plan keeps it.")
 		fs.StringVar(&s.text, "shard", "", what+", `I/N`, counted from 0; auto takes it from the environment of a Kubernetes Indexed Job, "+
 			"a Slurm array, Nomad or GitLab, and the number of shards, where the engine does not tell it, from SSHFORM_SHARD_TOTAL.")
 	})
@@ -151,4 +156,39 @@ func gitlabShard(env environment, total string) (apply.Shard, error) {
 		index = 0
 	}
 	return shardOf(strconv.Itoa(index-1), nodes, "CI_NODE_INDEX, which counts from 1, and CI_NODE_TOTAL")
+}
+
+// splitsBy refuses a variable that no host has: shards would not be kept apart.
+func splitsBy(cfg *schema.Config, variable string) error {
+	if variable == "" {
+		return nil
+	}
+	known := map[string]bool{}
+	for _, t := range cfg.Targets {
+		for name := range t.Host.Vars {
+			known[name] = true
+		}
+	}
+	if known[variable] {
+		return nil
+	}
+	detail := fmt.Sprintf("-shard-by=%s: no host has a variable of this name.", variable)
+	if near := nearest(variable, slices.Sorted(maps.Keys(known))); near != "" {
+		detail += fmt.Sprintf(" Did you mean %q?", near)
+	}
+	return problem("Wrong value for an option", detail)
+}
+
+// sameSplit refuses to split a saved plan in another way than it was made for:
+// it holds the values of one variable.
+func (s *sharding) sameSplit(built *plan.Plan) error {
+	if s.by == "" || s.by == built.Options.ShardBy {
+		return nil
+	}
+	made := "without -shard-by"
+	if built.Options.ShardBy != "" {
+		made = "with -shard-by=" + built.Options.ShardBy
+	}
+	return problem("Plan is split in another way", fmt.Sprintf(
+		"The plan was made %s, and a plan holds the values of one variable only. Make it with -shard-by=%s, or leave the option out: apply splits as the plan says.", made, s.by))
 }
