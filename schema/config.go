@@ -260,6 +260,8 @@ type Network struct {
 	Name string
 	// IdleTimeout is after how long it forgets a silent connection; 0 is never.
 	IdleTimeout time.Duration
+	// Kind is the name of the Middlebox that was written instead of a time.
+	Kind string
 	// Between are addresses or block names; empty is every pair.
 	Between []string
 	Range   Range

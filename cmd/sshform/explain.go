@@ -84,9 +84,9 @@ const pictureMode fs.FileMode = 0o644
 
 func completeNetworks(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
 	var names []string
-	for _, preset := range liveness.Presets() {
-		if strings.HasPrefix(preset.Name, typed) {
-			names = append(names, cobra.CompletionWithDesc(preset.Name, preset.Title))
+	for _, m := range schema.Middleboxes() {
+		if strings.HasPrefix(m.Name, typed) {
+			names = append(names, cobra.CompletionWithDesc(m.Name, m.Title))
 		}
 	}
 	return names, cobra.ShellCompDirectiveNoFileComp
@@ -95,6 +95,10 @@ func completeNetworks(_ *cobra.Command, _ []string, typed string) ([]string, cob
 // explained are the pairs that the question or the configuration names.
 func (p *program) explained(c *cobra.Command, q liveness.Question, o planning, args []string) ([]plan.Pairing, error) {
 	if q != (liveness.Question{}) {
+		if len(args) > 0 {
+			return nil, problem("Pair and addresses", fmt.Sprintf(
+				"-server, -client and -network describe a pair without any configuration, so %s has no place there. Leave out one of the two.", args[0]))
+		}
 		pair, err := q.Pair()
 		if err != nil {
 			return nil, problem("Pair cannot be read", sentence(err))

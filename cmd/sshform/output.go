@@ -17,7 +17,7 @@ func (p *program) outputCommand() *cobra.Command {
 		Use:   "output [options] [NAME]",
 		Short: "Show the values of output blocks",
 		Long: "Shows the values of the configuration's output blocks, or of one. It connects to no host: settings " +
-			"have the values that are declared.",
+			"have the values that are declared, and what depends on a plan, such as liveness, is not known.",
 		Args: atMost(1),
 	}
 	options(c, "Output", func(fs *pflag.FlagSet) {
@@ -31,23 +31,23 @@ func (p *program) outputCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		result, found := configuration.Evaluate(nil, nil)
+		outputs, found := configuration.Outputs()
 		p.diagnose(found)
 		if found.HasErrors() {
 			return failed
 		}
 		switch {
 		case len(args) == 1:
-			return p.oneOutput(result.Outputs, args[0], asJSON, raw)
+			return p.oneOutput(outputs, args[0], asJSON, raw)
 		case raw:
 			return problem("Name of an output needed", "-raw shows one value: sshform output -raw NAME.")
 		case asJSON:
-			return view.OutputsJSON(p.stdout, viewOutputs(result.Outputs))
-		case len(result.Outputs) == 0:
+			return view.OutputsJSON(p.stdout, viewOutputs(outputs))
+		case len(outputs) == 0:
 			p.view().Note("The configuration has no output blocks.")
 			return nil
 		}
-		for _, o := range result.Outputs {
+		for _, o := range outputs {
 			fmt.Fprintf(p.stdout, "%s = %s\n", o.Name, textOf(o))
 		}
 		return nil
@@ -55,18 +55,24 @@ func (p *program) outputCommand() *cobra.Command {
 	return c
 }
 
-// viewOutputs are outputs as they are shown.
+// viewOutputs are the outputs whose values are known, as they are shown.
 func viewOutputs(outputs []hclfile.Output) []view.Output {
 	var shown []view.Output
 	for _, o := range outputs {
+		if o.Unknown {
+			continue
+		}
 		shown = append(shown, view.Output{Name: o.Name, Sensitive: o.Sensitive, Type: o.Type, JSON: o.JSON, Text: o.Text})
 	}
 	return shown
 }
 
 func textOf(o hclfile.Output) string {
-	if o.Sensitive {
+	switch {
+	case o.Sensitive:
 		return "(sensitive)"
+	case o.Unknown:
+		return "(known only to a plan)"
 	}
 	return view.Clean(o.Text)
 }
@@ -80,6 +86,8 @@ func (p *program) oneOutput(outputs []hclfile.Output, name string, asJSON, raw b
 			continue
 		case o.Sensitive:
 			return problem("Output is sensitive", "Sensitive values are not shown. Nothing of sshform needs one outside the configuration.")
+		case o.Unknown:
+			return problem("Output not known yet", "The value depends on what a plan finds on the hosts: sshform plan shows it, and sshform show -json FILE of a saved plan has it.")
 		case asJSON:
 			fmt.Fprintf(p.stdout, "%s\n", o.JSON)
 		case raw && !o.HasRaw:

@@ -236,14 +236,14 @@ func TestWatch(t *testing.T) {
 // who says so.
 func TestPresets(t *testing.T) {
 	last := ""
-	for _, p := range liveness.Presets() {
-		if p.Name <= last || p.Source == "" || p.Title == "" || p.Limit <= 0 || p.Longest != 0 && p.Longest < p.Limit {
-			t.Errorf("got %+v, want a sorted name, a limit and a source", p)
+	for _, m := range schema.Middleboxes() {
+		if m.Name <= last || m.Source == "" || m.Title == "" || m.IdleTimeout <= 0 || m.Longest != 0 && m.Longest < m.IdleTimeout {
+			t.Errorf("got %+v, want a sorted name, a limit and a source", m)
 		}
-		last = p.Name
-		n, err := liveness.ParseNetwork(p.Name)
-		if err != nil || n != p.Network {
-			t.Errorf("%s: got %v, %v", p.Name, n, err)
+		last = m.Name
+		n, err := liveness.ParseNetwork(m.Name)
+		if declared := liveness.NetworkOf(schema.Network{Name: m.Name, Kind: m.Name}); err != nil || n != declared || n.Limit == 0 {
+			t.Errorf("%s: got %v, %v, want %v", m.Name, n, err, declared)
 		}
 	}
 	for name, want := range map[string]liveness.Seconds{
@@ -256,6 +256,14 @@ func TestPresets(t *testing.T) {
 	n := liveness.NetworkOf(schema.Network{Name: "office", IdleTimeout: 350 * time.Second})
 	if n.Limit != 350 || n.Safe() != 175 || n.String() != "office (forgets after 350 s)" {
 		t.Errorf("got %v, safe %s", n, n.Safe())
+	}
+}
+
+// A network that the configuration calls by the name of a kind is that kind.
+func TestNetworkOfAKind(t *testing.T) {
+	n := liveness.NetworkOf(schema.Network{Name: "office", Kind: "home-router"})
+	if n.Limit != 240 || n.Longest != 86400 || !strings.HasPrefix(n.String(), "office, home-router (forgets after 240 s to ") {
+		t.Errorf("got %v", n)
 	}
 }
 

@@ -217,10 +217,11 @@ func count(t *testing.T, release, server string) string {
 func networksTable() string {
 	var b strings.Builder
 	b.WriteString("| name | what | forgets after | then | source | to change |\n|---|---|---|---|---|---|\n")
-	for _, p := range liveness.Presets() {
-		limit := p.Limit.Words()
-		if p.Longest > 0 {
-			limit = fmt.Sprintf("%s to %s", p.Limit, p.Longest)
+	for _, p := range schema.Middleboxes() {
+		n := liveness.NetworkOf(schema.Network{Kind: p.Name})
+		limit := n.Limit.Words()
+		if n.Longest > 0 {
+			limit = fmt.Sprintf("%s to %s", n.Limit, n.Longest)
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | %s |\n", p.Name, p.Title, limit, p.Then, p.Source, p.Adjustable)
 	}

@@ -11,6 +11,9 @@ import (
 func (x Prediction) warnings() []Warning {
 	p := x.Pair
 	found := serverWarnings(p.Server, p.Server.set())
+	if p.Server.Interval > 0 && x.Server.AfterProbes != Never && !serverEnd(p.Server).endsHealthy() {
+		found = append(found, noIdleLimit(p.Server))
+	}
 	if p.Client.Program.traits().program == OpenSSH {
 		found = append(found, clientWarnings(p.Client, p.Client.set())...)
 	}
@@ -37,6 +40,16 @@ func (x Prediction) warnings() []Warning {
 		})
 	}
 	return found
+}
+
+// noIdleLimit refutes what is most often said of the two numbers.
+func noIdleLimit(s Server) Warning {
+	return Warning{
+		Code: "no-idle-limit", Severity: Note, Side: schema.Server, Keyword: "ClientAliveInterval",
+		Summary: "Interval times count is not an idle limit",
+		Detail: fmt.Sprintf("Nothing is closed after %d x %d = %s: a living client answers each request, however long nobody types. A client that answers no more is dropped %s after its last data.",
+			int64(s.Interval), s.CountMax, s.Interval.times(s.CountMax).Words(), serverEnd(s).byProbes().Words()),
+	}
 }
 
 // set returns the settings that differ from the default, as a configuration
@@ -74,25 +87,25 @@ func (x Prediction) networkWarnings() []Warning {
 		return []Warning{{
 			Code: pathForgets, Severity: schema.Warning,
 			Summary: "The network forgets idle sessions",
-			Detail:  fmt.Sprintf("%s, and nobody ever says anything on an idle session. The session freezes after %s of silence. %s", n, n.Limit, advice),
+			Detail:  fmt.Sprintf("The path goes through %s, and nobody ever says anything on an idle session. The session freezes after %s of silence. %s", n, n.Limit, advice),
 		}}
 	case x.Forgets != Never:
 		return []Warning{{
 			Code: pathForgets, Severity: schema.Warning,
 			Summary: "The network forgets idle sessions",
-			Detail:  fmt.Sprintf("%s, but nobody says anything before %s. The session freezes after %s of silence, and asking later does not bring it back. %s", n, x.Gap, n.Limit, advice),
+			Detail:  fmt.Sprintf("The path goes through %s, but nobody says anything before %s. The session freezes after %s of silence, and asking later does not bring it back. %s", n, x.Gap, n.Limit, advice),
 		}}
 	case x.Gap > n.Safe():
 		return []Warning{{
 			Code: pathTight, Severity: schema.Warning,
 			Summary: "One lost packet freezes the session",
-			Detail:  fmt.Sprintf("%s, and an idle session says something every %s: more than half of it, so that one lost round is too many. %s", n, x.Gap, advice),
+			Detail:  fmt.Sprintf("The path goes through %s, and an idle session says something every %s: more than half of it, so that one lost round is too many. %s", n, x.Gap, advice),
 		}}
 	case n.Longest > n.Limit:
 		return []Warning{{
 			Code: "network-range", Severity: Note,
 			Summary: "Networks of this kind differ",
-			Detail:  fmt.Sprintf("%s. The shortest is reckoned with.", n),
+			Detail:  fmt.Sprintf("The path goes through %s. The shortest is reckoned with.", n),
 		}}
 	}
 	return nil
@@ -141,7 +154,7 @@ func (x Prediction) cure() string {
 	if t.drops {
 		return "Set " + t.program.Setting(30) + "."
 	}
-	return t.title + " cannot notice it by its keepalive: put a deadline on what the program waits for."
+	return "No keepalive of " + t.title + " notices it: put a deadline on what the program waits for."
 }
 
 func tcpFirst(side schema.Side, keyword schema.Keyword, e Ending) Warning {

@@ -115,9 +115,9 @@ func everyWords(s Seconds) string {
 }
 
 func (n Network) describe() string {
-	for _, p := range Presets() {
-		if p.Network == n && p.Then != "" {
-			return n.String() + "; then " + p.Then
+	for _, m := range schema.Middleboxes() {
+		if m.Name == n.Kind && m.Then != "" {
+			return n.String() + "; then " + m.Then
 		}
 	}
 	return n.String()

@@ -44,12 +44,15 @@ func (l *loader) enter(n node, d *declared, what string) {
 }
 
 func (l *loader) twice(at, first hcl.Range, what string) {
-	l.wrong(at, "Declared twice", "A %s of this name is already declared at %s. Names must be unique, since references go by them. Rename one of the two.", what, where(first))
+	l.wrong(at, "Declared twice", "%s of this name is already declared at %s. Names must be unique, since references go by them. Rename one of the two.", withArticle(what), where(first))
 }
 
 // checkAll checks the references and calls of all expressions.
 func (l *loader) checkAll() {
 	for _, b := range l.blocks {
+		if b.kind.name == "check" && len(b.blocks) == 0 && !b.partial {
+			l.wrong(b.labelAt, "Check without assertions", "The check asserts nothing, so it could never fail. Give it assert { condition = …, error_message = … }, or take it away.")
+		}
 		_, loops := b.arguments["for_each"]
 		repeats := b.kind.name == "server" || b.kind.name == "client"
 		l.checkBlock(b, surroundings{each: loops && repeats, inEach: repeats})

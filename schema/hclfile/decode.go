@@ -158,7 +158,7 @@ func (d decoder) label(b *block) bool {
 		}
 		return true
 	case !hclsyntax.ValidIdentifier(b.label):
-		d.wrong(b.labelAt, "Invalid name", "%q cannot be the name of a %s block. A name must start with a letter and hold only letters, digits, underscores and dashes.", b.label, b.kind.name)
+		d.wrong(b.labelAt, "Invalid name", "%q cannot be the name of %s block. A name must start with a letter and hold only letters, digits, underscores and dashes.", b.label, strings.ToLower(withArticle(b.kind.name)))
 		return false
 	}
 	return true
@@ -191,13 +191,13 @@ func (d decoder) structure(found *hcl.Diagnostic, kind blockType, label string) 
 	inner, _ := kind.block(blockOf(found.Summary))
 	switch found.Summary {
 	case "Missing name for " + inner.name, "Missing kind for " + inner.name:
-		d.wrong(*found.Subject, "Missing name", "A %s block needs a %s in quotes: %s %q { … }.", inner.name, strings.ToLower(inner.label), inner.name, inner.label)
+		d.wrong(*found.Subject, "Missing name", "%s block needs a %s in quotes: %s %q { … }.", withArticle(inner.name), strings.ToLower(inner.label), inner.name, inner.label)
 	case "Extraneous label for " + inner.name:
 		if inner.label == "" {
-			d.wrong(*found.Subject, "Too many names", "A %s block takes no name: write %s { … }.", inner.name, inner.name)
+			d.wrong(*found.Subject, "Too many names", "%s block takes no name: write %s { … }.", withArticle(inner.name), inner.name)
 			return
 		}
-		d.wrong(*found.Subject, "Too many names", "A %s block takes one %s: %s %q { … }.", inner.name, strings.ToLower(inner.label), inner.name, inner.label)
+		d.wrong(*found.Subject, "Too many names", "%s block takes one %s: %s %q { … }.", withArticle(inner.name), strings.ToLower(inner.label), inner.name, inner.label)
 	case "Unsupported argument", "Extraneous JSON object property":
 		summary, detail := unknownArgument(name, kind, label)
 		d.wrong(*found.Subject, summary, "%s", detail)
@@ -206,6 +206,14 @@ func (d decoder) structure(found *hcl.Diagnostic, kind blockType, label string) 
 	default:
 		d.syntax(hcl.Diagnostics{found})
 	}
+}
+
+// withArticle is a noun with its article, at the beginning of a sentence.
+func withArticle(noun string) string {
+	if strings.ContainsRune("aeiou", rune(noun[0])) {
+		return "An " + noun
+	}
+	return "A " + noun
 }
 
 // blockOf is the type of block at the end of a summary of HCL.
@@ -219,7 +227,7 @@ func unknownArgument(name string, kind blockType, label string) (summary, detail
 		return schema.SecretInConfiguration, advice
 	}
 	summary = "Unknown argument"
-	in := "A " + kind.name + " block"
+	in := withArticle(kind.name) + " block"
 	if kind.name == "configuration" {
 		in = "The configuration"
 	}

@@ -133,7 +133,14 @@ func where(r hcl.Range) string { return fmt.Sprintf("%s:%d", r.Filename, r.Start
 
 // syntax reports what the parser of HCL found.
 func (r *reporter) syntax(found hcl.Diagnostics) {
+	unclosed := false
 	for _, d := range found {
+		if d.Summary == "Invalid multi-line string" || d.Summary == "Unterminated template string" {
+			if unclosed {
+				continue // all quotes behind the first that is not closed are taken the wrong way round
+			}
+			unclosed = true
+		}
 		r.translate(d, false)
 	}
 }

@@ -42,8 +42,10 @@ type Output struct {
 	Name        string
 	Description string
 	Sensitive   bool
+	// Unknown says that only a plan can tell the value.
+	Unknown bool
 	// JSON is the value, Type its type in JSON, and Text the value as an
-	// expression. All are empty where the output is sensitive.
+	// expression. All are empty where the output is sensitive or unknown.
 	JSON, Type []byte
 	Text       string
 	// Raw is the value where it is a string, a number or a bool; else HasRaw is
@@ -68,12 +70,45 @@ func (c *Configuration) Evaluate(planned Planned, liveness Liveness) (Evaluation
 	for _, b := range l.all("check") {
 		e.Checks = append(e.Checks, l.evaluateCheck(b))
 	}
+	e.Outputs = l.outputs()
+	return e, l.diagnostics()
+}
+
+// Outputs evaluates output blocks with the declared values. What only a plan
+// can tell is Unknown.
+func (c *Configuration) Outputs() ([]Output, schema.Diagnostics) {
+	l := c.l.replanned(nil, nil)
+	l.opts.Offline = true
+	return l.outputs(), l.diagnostics()
+}
+
+func (l *loader) outputs() []Output {
+	var all []Output
 	for _, b := range l.all("output") {
 		if output, ok := l.evaluateOutput(b); ok {
-			e.Outputs = append(e.Outputs, output)
+			all = append(all, output)
 		}
 	}
-	return e, l.diagnostics()
+	return all
+}
+
+// mostRehearsed is for how many targets check and output blocks are looked
+// through before there is a plan. With more it costs a third of the loading,
+// and mistakes are told with the plan.
+const mostRehearsed = 1000
+
+// rehearse looks for mistakes in check and output blocks with the declared
+// values, so that they are told before any host is read.
+func (l *loader) rehearse() {
+	if l.errors() > 0 {
+		return
+	}
+	again := l.replanned(nil, nil)
+	again.reporter, again.opts.Offline, again.rehearsal = l.reporter, true, true
+	for _, b := range again.all("check") {
+		again.evaluateCheck(b)
+	}
+	again.outputs()
 }
 
 // Pending are the blocks that Evaluate evaluates, such as check.soon, in the
@@ -164,7 +199,8 @@ func (l *loader) evaluateOutput(b *block) (Output, bool) {
 		return o, true
 	case !value.IsWhollyKnown():
 		l.notYet(argument.Expr.Range())
-		return o, false
+		o.Unknown = true
+		return o, l.opts.Offline
 	}
 	o.JSON, o.Text = toJSON(value), formatValue(value, 0)
 	o.Type, _ = ctyjson.MarshalType(value.Type())

@@ -1,7 +1,6 @@
 package hclfile
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -67,5 +66,5 @@ func formatKey(key string) string {
 	if hclsyntax.ValidIdentifier(key) {
 		return key
 	}
-	return fmt.Sprintf("%q", key)
+	return string(hclwrite.TokensForValue(cty.StringVal(key)).Bytes())
 }

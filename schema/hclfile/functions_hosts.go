@@ -2,6 +2,7 @@ package hclfile
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -367,7 +368,8 @@ func (s *selection) noSuch(all cty.Value, arg int, name string) error {
 		return looked < 1000, nil
 	})
 	delete(names, varsAttribute)
-	return function.NewArgErrorf(arg, "no host has a variable or an attribute %q.%s", name, didYouMean(name, slices.Collect(maps.Keys(names))))
+	missing := fmt.Sprintf("no host has a variable or an attribute %q.%s", name, didYouMean(name, slices.Collect(maps.Keys(names))))
+	return function.NewArgErrorf(arg, "%s", strings.TrimSuffix(missing, ".")) // HCL ends the sentence
 }
 
 // A subset collects members of a collection in one of the same kind.

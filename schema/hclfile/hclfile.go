@@ -80,6 +80,9 @@ type loader struct {
 
 	top     *schema.Connection // the top-level connection, once read
 	planned Planned
+	// rehearsal says that check and output blocks are looked through for
+	// mistakes: there is no plan yet, and nothing is judged.
+	rehearsal bool
 }
 
 // Open reads the configuration in dir and checks its blocks, arguments,
@@ -131,6 +134,9 @@ func open(ctx context.Context, dir string, opts Options) *loader {
 func Load(ctx context.Context, dir string, opts Options) (*Configuration, schema.Diagnostics) {
 	l := open(ctx, dir, opts)
 	config := l.config()
+	if len(config.Targets) <= mostRehearsed {
+		l.rehearse()
+	}
 	return &Configuration{Config: config, l: l}, l.diagnostics()
 }
 

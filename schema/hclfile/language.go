@@ -251,10 +251,18 @@ func networkBlock() blockType {
 	return blockType{
 		name: "network", label: "NAME", doc: "What lies between clients and servers.",
 		attributes: []attribute{
-			{name: "idle_timeout", takes: aTime, doc: "After this silence it forgets a connection; 0 is never."},
+			{name: "idle_timeout", takes: aTime, doc: "After this silence it forgets a connection; 0 is never. Or the name of a well-known kind: " + orList(middleboxes()) + "."},
 			{name: "between", takes: addresses, doc: "The blocks or addresses it lies between; every pair by default."},
 		},
 	}
+}
+
+func middleboxes() []string {
+	var names []string
+	for _, m := range schema.Middleboxes() {
+		names = append(names, m.Name)
+	}
+	return names
 }
 
 func rolloutBlock() blockType {

@@ -1,6 +1,7 @@
 package hclfile
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/sshform/sshform/schema"
@@ -12,7 +13,8 @@ func (l *loader) networks() []schema.Network {
 	var all []schema.Network
 	for _, b := range l.all("network") {
 		a := &args{l: l, b: b}
-		n := schema.Network{Name: b.label, IdleTimeout: a.time("idle_timeout"), Range: span(b.at)}
+		n := schema.Network{Name: b.label, Range: span(b.at)}
+		n.IdleTimeout, n.Kind = a.forgets("idle_timeout")
 		patterns, _ := l.addressPatterns(a, "between")
 		for _, p := range patterns {
 			n.Between = append(n.Between, p.text)
@@ -22,13 +24,33 @@ func (l *loader) networks() []schema.Network {
 	return all
 }
 
+// forgets reads after how long a network forgets: a time, or the name of a kind
+// of network.
+func (a *args) forgets(name string) (idle time.Duration, kind string) {
+	box, _ := readArgument(a, name, func(v cty.Value) (schema.Middlebox, error) {
+		d, err := asTime(v)
+		if err == nil || v.Type() != cty.String {
+			return schema.Middlebox{IdleTimeout: d}, err
+		}
+		for _, m := range schema.Middleboxes() {
+			if m.Name == v.AsString() {
+				return m, nil
+			}
+		}
+		return schema.Middlebox{}, fmt.Errorf("must be a time such as \"350s\", or %s, not %s.%s",
+			orList(middleboxes()), shortened(v.AsString()), didYouMean(v.AsString(), middleboxes()))
+	})
+	return box.IdleTimeout, box.Name
+}
+
 // networkValue is what network.NAME is in expressions.
 func (l *loader) networkValue(d *declared) (cty.Value, bool) {
 	before := l.errors()
 	a := &args{l: l, b: d.block}
 	idle := cty.NullVal(cty.Number)
 	if a.has("idle_timeout") {
-		idle = cty.NumberIntVal(int64(a.time("idle_timeout") / time.Second))
+		forgotten, _ := a.forgets("idle_timeout")
+		idle = cty.NumberIntVal(int64(forgotten / time.Second))
 	}
 	return cty.ObjectVal(map[string]cty.Value{"idle_timeout": idle}), l.errors() == before
 }

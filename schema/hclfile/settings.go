@@ -212,9 +212,32 @@ func (a *args) criteria(name string) string {
 		case !slices.ContainsFunc(known, func(k string) bool { return strings.EqualFold(k, first) }):
 			return "", fmt.Errorf("must begin with a criterion of Match, and there is none named %s.%s Known are %s", shortened(first), didYouMean(first, known), strings.Join(known, ", "))
 		}
-		return s, nil
+		return s, wrongCriteria(s, known)
 	})
 	return value
+}
+
+// wrongCriteria says which of the criteria are not name and list by turns.
+// Quotes and equals signs are for the rules of the release that reads them.
+func wrongCriteria(s string, known []string) error {
+	if strings.ContainsAny(s, `"'\=`) {
+		return nil
+	}
+	words := strings.Fields(s)
+	for len(words) > 0 {
+		name := words[0]
+		words = words[1:]
+		switch {
+		case !slices.ContainsFunc(known, func(k string) bool { return strings.EqualFold(k, name) }):
+			return fmt.Errorf("has %s where a criterion must stand.%s A list is one word, with commas and without blanks", shortened(name), didYouMean(name, known))
+		case strings.EqualFold(name, "All"), strings.EqualFold(name, "Invalid-User"):
+		case len(words) == 0:
+			return fmt.Errorf("says nothing after %s; write what it must match, such as %s", name, shortened(name+" a,b"))
+		default:
+			words = words[1:]
+		}
+	}
+	return nil
 }
 
 // matchCriteria are the criteria of Match in sshd_config(5).

@@ -40,7 +40,11 @@ func (l *loader) instanceValue(inst *instance, definitions []schema.Definition) 
 				argument, known = planned, true
 			}
 		}
-		attributes[d.Keyword.HCL()] = keywordValue(d, argument, known)
+		value := keywordValue(d, argument, known)
+		if l.rehearsal && !known && isUnset(inst, d.Keyword) {
+			value = cty.UnknownVal(value.Type()) // the plan says what is in force then
+		}
+		attributes[d.Keyword.HCL()] = value
 	}
 	attributes["address"] = cty.StringVal(inst.Address.String())
 	attributes["host"] = inst.host.value
@@ -71,6 +75,10 @@ func declaredArgument(inst *instance, k schema.Keyword) (schema.Argument, bool) 
 		return "", false
 	}
 	return inst.Settings[i].Argument, true
+}
+
+func isUnset(inst *instance, k schema.Keyword) bool {
+	return slices.ContainsFunc(inst.Unset, func(s schema.Setting) bool { return s.Keyword == k })
 }
 
 // keywordValue is the argument of a keyword in expressions: seconds and counts

@@ -1,6 +1,7 @@
 package sshconf
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 
@@ -64,10 +65,23 @@ func Witness(b *Block, release schema.Release) (login Login, why Refusal) {
 	s := &serverRun{run: newRun(NewTree(), Server, dialectOf(Server, release)), q: ServerQuery{Release: release, Login: login}}
 	for at := b; at != nil; at = at.Within {
 		if s.evaluate(at.Criteria, true, at.Place) != In {
-			return Login{}, "no login can meet all criteria of " + Refusal(at.Place.String())
+			return Login{}, "no login can meet all criteria of " + blockAt(at)
 		}
 	}
 	return login, ""
+}
+
+// blockAt names a block: by its place, or by its line where it stands nowhere
+// yet.
+func blockAt(b *Block) Refusal {
+	if b.File != "" {
+		return Refusal(b.Place.String())
+	}
+	words := append([]string{b.Keyword}, b.Patterns...)
+	for _, c := range b.Criteria {
+		words = append(words, c.Name, c.Argument)
+	}
+	return Refusal(fmt.Sprintf("%q", strings.Join(words, " ")))
 }
 
 // choose sets a field to a value that matches all lists; the one it has is
@@ -198,7 +212,7 @@ func HostWitness(b *Block, release schema.Release) (host string, why Refusal) {
 			return s, ""
 		}
 	}
-	return "", "no host name can meet all patterns of " + Refusal(b.Place.String())
+	return "", "no host name can meet all patterns of " + blockAt(b)
 }
 
 // hostFits reports whether a block and those around it apply to a host whose
