@@ -8,9 +8,10 @@ import (
 )
 
 // beside are the members of a plan that take no part in its ID: times, the
-// commit of the tool, and what is told and decides nothing.
+// commits of the tool and of the configuration, and what is told and decides
+// nothing.
 var beside = []string{
-	".CreatedAt", ".ValidUntil", ".Tool.Commit",
+	".CreatedAt", ".ValidUntil", ".Tool.Commit", ".Config.Commit",
 	".Unreachable", ".Errored", ".Checks", ".Outputs", ".Drift",
 }
 

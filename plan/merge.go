@@ -38,7 +38,11 @@ func Merge(parts []*Plan) (*Plan, schema.Diagnostics) {
 			whole.ValidUntil = p.ValidUntil
 		}
 		whole.Drift = append(whole.Drift, p.Drift...)
+		if p.Config.Commit != whole.Config.Commit {
+			whole.Config.Commit = Commit{} // the same files of different commits
+		}
 	}
+	whole.Inventory.Sources = earliest(parts)
 	for i, h := range whole.Hosts {
 		if h.Place != nil {
 			declared.places[h.Host] = *h.Place
@@ -53,6 +57,19 @@ func Merge(parts []*Plan) (*Plan, schema.Diagnostics) {
 	}
 	whole.Rollout = declared.assignWaves(whole.Hosts)
 	return &whole, diags.Sorted()
+}
+
+// earliest are the inventories of parts, each with when it was first read.
+func earliest(parts []*Plan) []schema.InventorySource {
+	sources := slices.Clone(parts[0].Inventory.Sources)
+	for _, p := range parts[1:] {
+		for i, s := range p.Inventory.Sources {
+			if s.FetchedAt.Before(sources[i].FetchedAt) {
+				sources[i].FetchedAt = s.FetchedAt
+			}
+		}
+	}
+	return sources
 }
 
 // fit finds out whether the plans are all parts of one, each once.
@@ -133,7 +150,8 @@ func absentShards(seen map[int]bool, total int) []string {
 
 // differs says in what two parts are not of one plan; empty if they are.
 func differs(a, b *Plan) string {
-	x, y := newHeader(a), newHeader(b)
+	x, y := newHeader(a).timeless(), newHeader(b).timeless()
+	x.Tool, y.Tool = a.Tool, b.Tool // also parts of one version made of different sources do not fit
 	for _, member := range []struct {
 		name        string
 		left, right any

@@ -91,10 +91,35 @@ type Tool struct {
 type ConfigDigest struct {
 	Digest Digest
 	Files  []FileDigest
-	// VCSCommit is the commit of the configuration directory; may be empty.
-	VCSCommit string
-	Dirty     bool
+	// Commit takes no part in a plan's ID: the same files are the same
+	// configuration, before a merge and after it.
+	Commit Commit
 }
+
+// A Commit is where in version control a configuration comes from, as far as
+// the machine that planned could tell. Digests bind a plan, not the commit,
+// which is for people who look for the change behind it. The zero Commit is
+// none.
+type Commit struct {
+	ID string // in hex
+	// ToldBy is "git", which was asked in the folder of the configuration, or
+	// the variable of a pipeline, such as GITHUB_SHA, that was believed.
+	ToldBy string
+	State  CommitState
+}
+
+// A CommitState says whether files are what the commit holds.
+type CommitState string
+
+// The states. Dirty means that the bytes of a configuration file that was read
+// are not those that the commit has at its path, or that a configuration file
+// of the commit is gone. No other files count: the values of variables and the
+// digests of inventories stand in the plan itself.
+const (
+	NotCompared CommitState = ""
+	Clean       CommitState = "clean"
+	Dirty       CommitState = "dirty"
+)
 
 // A FileDigest is one file of the configuration.
 type FileDigest struct {

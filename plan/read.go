@@ -210,12 +210,16 @@ func (h headerRecord) plan() (*Plan, error) {
 	for _, f := range h.Config.Files {
 		p.Config.Files = append(p.Config.Files, FileDigest(f))
 	}
-	if h.Config.Source != nil {
-		p.Config.VCSCommit, p.Config.Dirty = h.Config.Source.VCSCommit, h.Config.Source.Dirty
+	if p.Config.Commit, err = h.Config.Source.commit(); err != nil {
+		return nil, err
 	}
 	for _, s := range h.Inventory.Sources {
+		fetched, err := parseStamp(s.FetchedAt)
+		if err != nil {
+			return nil, err
+		}
 		p.Inventory.Sources = append(p.Inventory.Sources,
-			schema.InventorySource{Type: s.Type, Name: s.Name, SHA256: s.SHA256, Hosts: s.Hosts})
+			schema.InventorySource{Type: s.Type, Name: s.Name, SHA256: s.SHA256, Hosts: s.Hosts, FetchedAt: fetched})
 	}
 	for _, name := range slices.Sorted(maps.Keys(h.Variables)) {
 		v := h.Variables[name]

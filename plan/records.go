@@ -83,7 +83,8 @@ type (
 	}
 	sourceRecord struct {
 		VCSCommit string `json:"vcs_commit"`
-		Dirty     bool   `json:"dirty"`
+		ToldBy    string `json:"told_by"`
+		Dirty     *bool  `json:"dirty,omitempty"` // nil where nobody compared
 	}
 	inventoryRecord struct {
 		Digest  Digest                  `json:"digest"`
@@ -95,6 +96,8 @@ type (
 		Name   string `json:"name"`
 		SHA256 string `json:"sha256"`
 		Hosts  int    `json:"hosts"`
+		// FetchedAt takes no part in the ID.
+		FetchedAt string `json:"fetched_at,omitempty"`
 	}
 	variableRecord struct {
 		Value     json.RawMessage `json:"value,omitempty"`

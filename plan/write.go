@@ -100,16 +100,25 @@ func (w *recordWriter) put(record any) error {
 	return err
 }
 
-// header writes the first line. In the ID it counts without times and commit.
+// header writes the first line. In the ID it counts without times and commits.
 func (w *recordWriter) header(p *Plan) error {
 	header := newHeader(p)
-	timeless := header
-	timeless.CreatedAt, timeless.ValidUntil, timeless.Tool.Commit = "", "", ""
-	if err := w.encode(timeless); err != nil {
+	if err := w.encode(header.timeless()); err != nil {
 		return err
 	}
 	w.id.Write(w.line.Bytes())
 	return w.put(header)
+}
+
+// timeless is the header without what differs between plans that decide the
+// same.
+func (h headerRecord) timeless() headerRecord {
+	h.CreatedAt, h.ValidUntil, h.Tool.Commit, h.Config.Source = "", "", "", nil
+	h.Inventory.Sources = slices.Clone(h.Inventory.Sources)
+	for i := range h.Inventory.Sources {
+		h.Inventory.Sources[i].FetchedAt = ""
+	}
+	return h
 }
 
 // host writes a host and its changes.
@@ -175,12 +184,10 @@ func newHeader(p *Plan) headerRecord {
 	for _, f := range p.Config.Files {
 		header.Config.Files = append(header.Config.Files, configFileRecord(f))
 	}
-	if p.Config.VCSCommit != "" {
-		header.Config.Source = &sourceRecord{VCSCommit: p.Config.VCSCommit, Dirty: p.Config.Dirty}
-	}
+	header.Config.Source = p.Config.Commit.record()
 	for _, s := range p.Inventory.Sources {
 		header.Inventory.Sources = append(header.Inventory.Sources,
-			inventorySourceRecord{Type: s.Type, Name: s.Name, SHA256: s.SHA256, Hosts: s.Hosts})
+			inventorySourceRecord{Type: s.Type, Name: s.Name, SHA256: s.SHA256, Hosts: s.Hosts, FetchedAt: stamp(s.FetchedAt)})
 	}
 	for _, v := range p.Variables {
 		header.Variables[v.Name] = variableRecord{Value: v.JSON, Sensitive: v.Sensitive, Ephemeral: v.Ephemeral}

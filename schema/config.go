@@ -60,6 +60,8 @@ type InventorySource struct {
 	Type, Name string
 	SHA256     string // hex, of the bytes read
 	Hosts      int
+	// FetchedAt is when they were read; the zero time if nobody said.
+	FetchedAt time.Time
 }
 
 // An Address names a block or one instance of it: server.home["db"].

@@ -88,6 +88,7 @@ func (p *program) loadOptions(l loading) hclfile.Options {
 		Assignments:     l.assignments,
 		Environ:         os.Environ(),
 		AllowUndeclared: l.allowUndeclared,
+		Now:             p.now,
 	}
 	if l.allowExternal {
 		o.Run = p.runInventory

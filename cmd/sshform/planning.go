@@ -208,6 +208,7 @@ func (p *program) buildPlan(ctx context.Context, o planning, d apply.Dialer) (*m
 	}
 	p.view().ReadingDone(p.now().Sub(began))
 	p.stampPlan(built, cfg)
+	built.Config.Commit = p.commitOf(ctx, cfg)
 	m.plan = built
 	return m, append(found, recordDrift(built, cfg.History)...), nil
 }

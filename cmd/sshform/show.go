@@ -48,6 +48,7 @@ func (p *program) showCommand() *cobra.Command {
 		}
 		p.view().Plan(view.Shown{Plan: built, Operation: "plan"})
 		p.view().Note("Id: " + built.ID())
+		p.noteCommit(built.Config.Commit)
 		p.view().Outputs(plannedOutputs(built))
 		return nil
 	}

@@ -11,6 +11,7 @@ import (
 	"context"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/sshform/sshform/schema"
@@ -38,6 +39,8 @@ type Options struct {
 	Offline bool
 	// Run runs inventory programs; nil allows none.
 	Run inventory.Run
+	// Now tells when inventories are read; nil tells no time.
+	Now func() time.Time
 	// Ask asks a person for the value of a variable that was given none; nil
 	// asks nobody, and the value is missing.
 	Ask func(Input) (string, error)

@@ -5,6 +5,7 @@ import (
 	"math"
 	"path/filepath"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2"
@@ -70,7 +71,7 @@ func (l *loader) inventory(d *declared) (cty.Value, bool) {
 			continue
 		}
 		l.inventories = append(l.inventories, schema.InventorySource{
-			Type: string(source.Kind), Name: d.block.label, SHA256: listing.SHA256, Hosts: len(listing.Hosts),
+			Type: string(source.Kind), Name: d.block.label, SHA256: listing.SHA256, Hosts: len(listing.Hosts), FetchedAt: l.now(),
 		})
 		listings = append(listings, listing)
 	}
@@ -94,6 +95,13 @@ func (l *loader) inventory(d *declared) (cty.Value, bool) {
 		values[h.Name] = h.value
 	}
 	return inventoryValue(hostMap(values)), l.errors() == before
+}
+
+func (l *loader) now() time.Time {
+	if l.opts.Now == nil {
+		return time.Time{}
+	}
+	return l.opts.Now().UTC().Truncate(time.Microsecond)
 }
 
 func inventoryValue(hosts cty.Value) cty.Value {
