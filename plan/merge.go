@@ -176,8 +176,7 @@ func differs(a, b *Plan) string {
 // of: the part of it, as a noun; empty if it is the same.
 func (p *Plan) MadeOf(cfg *schema.Config) (differs string) {
 	same := Plan{Config: digestConfig(cfg), Inventory: digestInventory(cfg), Variables: cfg.Variables}
-	same.Config.VCSCommit, same.Config.Dirty = p.Config.VCSCommit, p.Config.Dirty
-	x, y := newHeader(p), newHeader(&same)
+	x, y := newHeader(p).timeless(), newHeader(&same).timeless()
 	switch {
 	case !sameJSON(x.Config, y.Config):
 		return "configuration"
