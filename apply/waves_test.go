@@ -13,6 +13,7 @@ import (
 
 	"github.com/sshform/sshform/apply"
 	"github.com/sshform/sshform/plan"
+	"github.com/sshform/sshform/schema"
 )
 
 // The shards of a wave may together fail no more than the wave, and one host
@@ -239,4 +240,115 @@ func TestWhatTheSoakFindsBrokenIsTakenBack(t *testing.T) {
 		t.Errorf("got\n%s\nwant the old file", p.read())
 	}
 	p.clean()
+}
+
+// A plan that is split by a variable is carried out so: each host by one
+// shard, and no shard works on two groups.
+func TestShardsKeepGroupsApart(t *testing.T) {
+	p := fleet(60, plan.Wave{Name: "only", Hosts: 60, OnFailure: "continue"})
+	p.Options.ShardBy = "region"
+	for i := range p.Hosts {
+		p.Hosts[i].Group = []string{"eu", "us", "us", "ap"}[i%4]
+	}
+	seen := map[string]bool{}
+	for i := range 5 {
+		groups := map[string]bool{}
+		for _, h := range run(t, p, apply.RunOptions{Dialer: &nowhere{}, Shard: apply.Shard{Index: i, Total: 5}}).Hosts {
+			if seen[h.Host] {
+				t.Errorf("%s is in two shards", h.Host)
+			}
+			seen[h.Host] = true
+			for _, planned := range p.Hosts {
+				if planned.Host == h.Host {
+					groups[planned.Group] = true
+				}
+			}
+		}
+		if len(groups) != 1 {
+			t.Errorf("shard %d works on %v, want one group", i, groups)
+		}
+	}
+	if len(seen) != 60 {
+		t.Errorf("got %d hosts, want 60", len(seen))
+	}
+}
+
+// A journal says that a host is begun before anything is sent to it, so that
+// whenever the controller dies, no host is changed of which nobody knows.
+func TestTheJournalComesFirst(t *testing.T) {
+	folder, runID := t.TempDir(), apply.NewRunID(time.Now())
+	open := 0
+	d := dialFunc(func(reach apply.Reach) {
+		h, err := apply.ReadHistory(folder, runID)
+		if err != nil || len(h.Open) != 1 || h.Open[0] != reach.Host || len(h.Hosts) != open {
+			t.Errorf("got %v open and %d ended when %s was dialled (%v), want it and %d", h.Open, len(h.Hosts), reach.Host, err, open)
+		}
+		open++
+	})
+	p := fleet(9, plan.Wave{Name: "only", Hosts: 9, Parallelism: 1, OnFailure: "continue"})
+	run(t, p, apply.RunOptions{Dialer: d, Journal: folder, RunID: runID})
+	if open != 6 {
+		t.Errorf("got %d hosts, want 6", open)
+	}
+}
+
+// A dialFunc is told who is dialled, and reaches nobody.
+type dialFunc func(apply.Reach)
+
+func (f dialFunc) Dial(_ context.Context, reach apply.Reach) (apply.Host, error) {
+	f(reach)
+	return nil, errNowhere
+}
+
+// The outcomes are these, and those of a host that is not as planned spend.
+func TestWhatSpendsTheBudget(t *testing.T) {
+	var spend, succeed, neither []apply.Outcome
+	for _, o := range apply.Outcomes() {
+		switch {
+		case o.Spends() && o.Succeeded():
+			t.Errorf("%s is both", o)
+		case o.Spends():
+			spend = append(spend, o)
+		case o.Succeeded():
+			succeed = append(succeed, o)
+		default:
+			neither = append(neither, o)
+		}
+	}
+	want := [][]apply.Outcome{
+		{apply.Restored, apply.Failed, apply.Unreachable, apply.Stale, apply.Locked},
+		{apply.Changed, apply.Unchanged, apply.AlreadyDone}, {apply.Skipped},
+	}
+	if diff := cmp.Diff(want, [][]apply.Outcome{spend, succeed, neither}); diff != "" {
+		t.Errorf("outcomes (-want +got):\n%s", diff)
+	}
+}
+
+// Reading keeps as many hosts in flight as may be, and no more.
+func TestReadingIsBounded(t *testing.T) {
+	hold := make(chan struct{})
+	d := &nowhere{hold: hold}
+	cfg := &schema.Config{}
+	for _, h := range fleet(40, plan.Wave{Name: "only"}).Hosts {
+		cfg.Targets = append(cfg.Targets, schema.Target{Host: schema.Host{Name: h.Host}})
+	}
+	done := make(chan int)
+	go func() {
+		seen := 0
+		for o := range apply.Observe(t.Context(), cfg, apply.ObserveOptions{Dialer: d, Parallelism: 5}) {
+			if o.Err != "" {
+				seen++
+			}
+		}
+		done <- seen
+	}()
+	until(t, "five are in flight", func() bool {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return d.now == 5
+	})
+	close(hold)
+	if seen := <-done; seen != 40 || d.most != 5 {
+		t.Errorf("got %d hosts with %d in flight, want 40 and 5", seen, d.most)
+	}
 }

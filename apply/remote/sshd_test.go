@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -43,6 +44,8 @@ type realSSHD struct {
 	mu    sync.Mutex
 	dials int
 	procs []*exec.Cmd
+	heard sync.WaitGroup // daemons that are listened to
+	said  bytes.Buffer   // what they said, once heard
 }
 
 // newSSHD prepares an sshd whose configuration begins with the lines, so that
@@ -223,14 +226,10 @@ func (s *realSSHD) daemon(port int) bool {
 			return false
 		}
 	}
-	go func() { // until sshd ends
+	s.heard.Go(func() { // until sshd and its children end
 		defer r.Close()
-		for {
-			if _, err := r.Read(buf); err != nil {
-				return
-			}
-		}
-	}()
+		io.Copy(&s.said, r)
+	})
 	return true
 }
 
@@ -242,6 +241,7 @@ func (s *realSSHD) end() {
 		cmd.Process.Kill()
 		cmd.Wait()
 	}
+	s.procs = nil
 	if s.t.Failed() {
 		log, _ := os.ReadFile(s.in("log"))
 		s.t.Logf("sshd said:\n%s", log)

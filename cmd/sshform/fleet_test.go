@@ -26,7 +26,7 @@ import (
 //
 // The script gets fleet.sshform.hcl, which declares a host for each name that was
 // ever started; the variable config of a host is the path of its
-// sshd_config.
+// sshd_config. What its sshd says is in fleet/NAME/log.
 func fleet(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: fleet start|stop|hold|release NAME...")
@@ -101,11 +101,14 @@ func (f *privateFleet) start(name string) error {
 	lines := bufio.NewScanner(said)
 	for lines.Scan() {
 		if strings.Contains(lines.Text(), listening) {
+			log, err := os.OpenFile(filepath.Join(h.dir, "log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 			go func() {
 				for lines.Scan() { // so that sshd never waits for a reader
+					fmt.Fprintln(log, lines.Text())
 				}
+				log.Close()
 			}()
-			return nil
+			return err
 		}
 	}
 	return fmt.Errorf("the sshd of %s ended", name)
