@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/user"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -249,6 +250,10 @@ func sameVariables(built *plan.Plan, l loading) error {
 		if a.File != "" {
 			return problem("Option does not go with a plan file",
 				"-var-file: a saved plan holds the values that it was made with.")
+		}
+		if !slices.ContainsFunc(built.Variables, func(v schema.Variable) bool { return v.Name == a.Name }) {
+			return problem("Undeclared variable", fmt.Sprintf(
+				"-var gives a value to %q, and the plan was made without such a variable. Leave -var out, or make a new plan.", a.Name))
 		}
 		for _, v := range built.Variables {
 			planned := strings.Trim(string(v.JSON), `"`)

@@ -111,6 +111,7 @@ func (p *program) explained(c *cobra.Command, q liveness.Question, o planning, a
 		return nil, err
 	}
 	defer d.Close()
+	o.explained = args
 	m, found, err := p.buildPlan(c.Context(), o, d)
 	if err != nil {
 		return nil, err

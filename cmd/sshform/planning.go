@@ -27,7 +27,8 @@ type planning struct {
 	sharding
 	targets, targetFiles   []string
 	excludes, excludeFiles []string
-	ofWave                 string // drift looks at one wave only
+	ofWave                 string   // drift looks at one wave only
+	explained              []string // explain is asked about these addresses
 	parallelism            int
 	allowUnreachable       string
 	refresh                bool
@@ -174,6 +175,10 @@ func (p *program) buildPlan(ctx context.Context, o planning, d apply.Dialer) (*m
 	configuration, err := p.load(ctx, o.loading)
 	if err != nil {
 		return nil, nil, err
+	}
+	if found := hclfile.Misnamed(configuration.Config, o.explained); found.HasErrors() {
+		p.diagnose(found)
+		return nil, nil, failed
 	}
 	cfg, err := p.choose(configuration.Config, o)
 	if err == nil {

@@ -98,6 +98,19 @@ func Select(config *schema.Config, targets, excludes []string) (*schema.Config, 
 	return &selected, nil
 }
 
+// Misnamed says which addresses name neither a target nor a peer.
+func Misnamed(config *schema.Config, addresses []string) schema.Diagnostics {
+	all := *config
+	all.Targets = slices.Clone(config.Targets)
+	for _, peer := range config.Peers {
+		if p, err := parsePattern("client." + peer.Name); err == nil {
+			all.Targets = append(all.Targets, schema.Target{Address: p.Address})
+		}
+	}
+	_, found := matching(&all, addresses)
+	return found
+}
+
 // matching returns the addresses that any of the patterns matches.
 func matching(config *schema.Config, texts []string) (map[schema.Address]bool, schema.Diagnostics) {
 	var all []schema.Address
@@ -133,7 +146,7 @@ func matching(config *schema.Config, texts []string) (map[schema.Address]bool, s
 }
 
 func unknownAddress(p pattern, all []schema.Address) string {
-	text := fmt.Sprintf("Nothing in the configuration matches %s, so nothing would be planned.", p.text)
+	text := fmt.Sprintf("Nothing in the configuration matches %s, so nothing would come of it.", p.text)
 	blocks, keys := map[string]bool{}, []string(nil)
 	for _, a := range all {
 		blocks[a.Block+"."+a.Name] = true

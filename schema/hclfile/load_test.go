@@ -157,7 +157,7 @@ client "app" {
 }
 network "office" {
   idle_timeout = 350
-  between      = [client.app, server.users["git"]]
+  between      = [client.app, "server.users[\"g*\"]"]
 }
 `
 

@@ -2,6 +2,7 @@ package hclfile
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sshform/sshform/schema"
@@ -15,11 +16,31 @@ func (l *loader) networks() []schema.Network {
 		a := &args{l: l, b: b}
 		n := schema.Network{Name: b.label, Range: span(b.at)}
 		n.IdleTimeout, n.Kind = a.forgets("idle_timeout")
-		patterns, _ := l.addressPatterns(a, "between")
-		for _, p := range patterns {
-			n.Between = append(n.Between, p.text)
-		}
+		n.Between = l.between(a)
 		all = append(all, n)
+	}
+	return all
+}
+
+// between reads the blocks and instances that a network lies between. A key is
+// spelled out, since it may hold * and ?.
+func (l *loader) between(a *args) []string {
+	patterns, _ := l.addressPatterns(a, "between")
+	var all []string
+	for _, p := range patterns {
+		d := l.nodes[node{p.Block, p.Name}]
+		if !p.HasKey || d == nil || d.state != evaluated {
+			all = append(all, p.text)
+			continue
+		}
+		known := instanceAddresses(d)
+		chosen := slices.DeleteFunc(slices.Clone(known), func(address schema.Address) bool { return !p.matches(address) })
+		if len(chosen) == 0 && !l.opts.Offline {
+			l.wrong(a.at("between"), "Unknown address", "%s", unknownAddress(p, known))
+		}
+		for _, address := range chosen {
+			all = append(all, address.String())
+		}
 	}
 	return all
 }
