@@ -75,7 +75,7 @@ func Inspect(q Query, o *Observed, all bool) *Inspected {
 	r := q.resolve(s)
 	i := &Inspected{
 		Side: s.side, File: s.main, Release: o.Release, Files: r.Files,
-		Errors: remarks(r.Errors), Notices: remarks(r.Notices), Undecided: remarks(r.Undecided),
+		Errors: remarks(s.refusals(r)), Notices: remarks(r.Notices), Undecided: remarks(r.Undecided),
 	}
 	if !r.Valid() && len(i.Errors) == 0 {
 		i.Errors = []Remark{{Source{File: s.main}, "it is refused"}}
@@ -95,6 +95,24 @@ func Inspect(q Query, o *Observed, all bool) *Inspected {
 		}
 	}
 	return i
+}
+
+// refusals are why the program would refuse its configuration: without its
+// count of what was just told, and with what is known about a file.
+func (s *scene) refusals(r *sshconf.Result) []sshconf.Problem {
+	var found []sshconf.Problem
+	for i, p := range r.Errors {
+		f, known := s.o.Files[p.File]
+		switch {
+		case p.Line > 0:
+		case i > 0 && r.Errors[i-1].File == p.File:
+			continue
+		case known && f.State != Regular:
+			p.Text = "it " + f.describe()
+		}
+		found = append(found, p)
+	}
+	return found
 }
 
 func inForce(e sshconf.Effective, r *sshconf.Result) InForce {

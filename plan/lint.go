@@ -151,13 +151,10 @@ func (l *linter) program() string { return l.dialect().Side.String() }
 
 // refused predicts what the program says when it stops.
 func (l *linter) refused(r *sshconf.Result) {
-	for i, p := range r.Errors {
-		if p.Line == 0 && i > 0 && r.Errors[i-1].File == p.File {
-			continue // the program's count of what was just told
-		}
+	for _, p := range l.refusals(r) {
 		f := Finding{
 			ID: "refused", Severity: schema.Error, Source: sourceAt(p.Place), Summary: "OpenSSH refuses the file",
-			Detail: fmt.Sprintf("%s of OpenSSH %s stops here: %s. %s", l.program(), l.o.Release, p.Text, l.afterRefusal()),
+			Detail: fmt.Sprintf("%s of OpenSSH %s stops here: %s. %s", l.program(), l.o.Release, p.Text, l.afterRefusal(p.Line)),
 		}
 		if strings.HasSuffix(p.Text, "not allowed within a Match block") {
 			f.ID, f.Summary = "global-keyword-in-match", "Keyword not allowed in a Match block"
@@ -179,11 +176,15 @@ func (l *linter) removed() {
 	}
 }
 
-func (l *linter) afterRefusal() string {
-	if l.side == schema.Client {
-		return "Every ssh that reads the file ends with this message. Mend the line."
+func (l *linter) afterRefusal(line int) string {
+	what := "line"
+	if line == 0 {
+		what = "file"
 	}
-	return "A daemon that is told to reload such a file is gone, and nobody can log in any more. Mend the line before the next reload."
+	if l.side == schema.Client {
+		return "Every ssh that reads the file ends with this message. Mend the " + what + "."
+	}
+	return "A daemon that is told to reload such a file is gone, and nobody can log in any more. Mend the " + what + " before the next reload."
 }
 
 // undecided names what cannot be known from the files.

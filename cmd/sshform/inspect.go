@@ -109,9 +109,13 @@ func (s *sight) predicted(i *plan.Inspected, o *plan.Observed) schema.Diagnostic
 	var found schema.Diagnostics
 	text := lineTexts{o: o}
 	for _, e := range i.Errors {
+		what := "line"
+		if e.Line == 0 {
+			what = "file"
+		}
 		d := schema.Diagnostic{
 			Severity: schema.Error, Summary: "OpenSSH refuses the file",
-			Detail: fmt.Sprintf("%s: %s. %s of OpenSSH %s would stop here, so that nothing is in force. Mend the line.", s.place(e.Source), e.Text, s.program(), i.Release),
+			Detail: fmt.Sprintf("%s: %s. %s of OpenSSH %s would stop here, so that nothing is in force. Mend the %s.", s.place(e.Source), e.Text, s.program(), i.Release, what),
 		}
 		if s.host != "" {
 			d.Where = &schema.Place{Host: s.host, File: e.File, Line: e.Line}

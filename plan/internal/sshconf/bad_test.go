@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/sshform/sshform/schema"
 )
@@ -229,4 +230,24 @@ func compareReal(t *testing.T, side Side, dir, sshd, ssh, key string, release sc
 		t.Error(d)
 	}
 
+}
+
+// TestProblemsHaveAnEnd: what a problem quotes may be as long as its file.
+func TestProblemsHaveAnEnd(t *testing.T) {
+	word := strings.Repeat("ä", 1<<19)
+	for _, text := range []string{word, word + " 1", "Match " + word, "Match user a " + word + " b", "Match exec " + word, "Port " + word} {
+		for _, side := range []Side{Server, Client} {
+			r, _ := answer(memory(map[string]string{"/main": text + "\n"}), func(tree *Tree) *Result {
+				if side == Server {
+					return ResolveServer(tree, ServerQuery{Release: recorded, Main: "/main"})
+				}
+				return ResolveClient(tree, ClientQuery{Release: recorded, UserFile: "/main", Given: true, Host: "h"})
+			})
+			for _, p := range append(r.Errors, r.Undecided...) {
+				if len(p.Text) > longestText+len("…") || !utf8.ValidString(p.Text) {
+					t.Errorf("%s, %.20s: got a problem of %d bytes", side, text, len(p.Text))
+				}
+			}
+		}
+	}
 }

@@ -88,34 +88,47 @@ func (r *run) lines(n Node, f *frame, names map[string]string, certain bool) ite
 	}
 }
 
+// longestText is how much of a problem is told, in bytes: most of it quotes a
+// file, and a word in it may be as long as the file.
+const longestText = 300
+
+// problem is one whose text has an end.
+func problem(p Place, text string) Problem {
+	if len(text) > longestText {
+		text = strings.ToValidUTF8(text[:longestText], "") + "…"
+	}
+	return Problem{p, text}
+}
+
 // fatal notes an error that ends the program.
 func (r *run) fatal(p Place, exit int, text string) {
 	if r.stop {
 		return
 	}
-	r.res.Errors = append(r.res.Errors, Problem{p, text})
+	r.res.Errors = append(r.res.Errors, problem(p, text))
 	r.res.Exit = exit
 	r.stop = true
 }
 
 // complain notes an error that counts at the end of the file.
 func (r *run) complain(f *frame, p Place, text string) {
-	r.res.Errors = append(r.res.Errors, Problem{p, text})
+	r.res.Errors = append(r.res.Errors, problem(p, text))
 	f.bad++
 }
 
 func (r *run) notice(p Place, text string) {
 	if r.pass == 1 {
-		r.res.Notices = append(r.res.Notices, Problem{p, text})
+		r.res.Notices = append(r.res.Notices, problem(p, text))
 	}
 }
 
 func (r *run) undecided(p Place, text string) {
-	if r.doubts[Problem{p, text}] {
+	doubt := problem(p, text)
+	if r.doubts[doubt] {
 		return
 	}
-	r.doubts[Problem{p, text}] = true
-	r.res.Undecided = append(r.res.Undecided, Problem{p, text})
+	r.doubts[doubt] = true
+	r.res.Undecided = append(r.res.Undecided, doubt)
 }
 
 // open begins a Match or Host block. In a later pass it finds the block of
