@@ -66,6 +66,9 @@ func (s *scene) usable() schema.Diagnostics {
 		return refuse("Unknown OpenSSH release", "The host does not tell which release of OpenSSH it runs, so that nothing can be said about what its files mean.", here)
 	}
 	f := s.o.Files[s.main]
+	if f.State == Unreadable {
+		return refuse("Configuration file cannot be read", fmt.Sprintf("%s %s. What is in force is not known, so that nothing can be decided. Let the user of the connection read it (become = \"sudo\"), or set file { path } if OpenSSH reads another file there.", s.main, f.describe()), here)
+	}
 	if f.State != Regular && !(s.side == schema.Client && f.State == Missing) {
 		return refuse("No configuration file", fmt.Sprintf("%s %s. Set file { path } if OpenSSH reads another file there.", s.main, f.describe()), here)
 	}
@@ -99,6 +102,17 @@ func (f File) describe() string {
 		return "is a folder"
 	}
 	return "cannot be read: " + f.Err
+}
+
+// longestQuote is how much of a line is quoted within a sentence, in bytes.
+const longestQuote = 160
+
+// quoted is the text of a line, cut where it is very long.
+func quoted(text string) string {
+	if len(text) <= longestQuote {
+		return text
+	}
+	return strings.ToValidUTF8(text[:longestQuote], "") + "…"
 }
 
 func (s *scene) refusal(t schema.Target, subject schema.Range, summary, detail string) schema.Diagnostic {
@@ -453,10 +467,10 @@ func (s *scene) overrides(t schema.Target, setting schema.Setting, login Login) 
 	definition := s.define(setting.Keyword)
 	for _, d := range s.now(login).Of(string(setting.Keyword)) {
 		value := canonical(definition, []string{d.Value})
-		if catchAll(d.Block) || value == setting.Argument || d.Why == sshconf.Later || s.declared(d) {
+		if catchAll(d.Block) || value == setting.Argument || d.Why == sshconf.Later || s.declared(d) || s.outdone(d) {
 			continue
 		}
-		block := strings.TrimSpace(d.Block.Keyword + " " + d.Block.Text)
+		block := header(d.Block)
 		notes = append(notes, fmt.Sprintf("%s (%s) keeps %s = %s", block, s.pointer(d.Place), setting.Keyword.HCL(), value))
 		if t.RefuseOverrides {
 			diags = append(diags, s.refusal(t, setting.Range, "A block overrides the setting", fmt.Sprintf(
@@ -464,6 +478,17 @@ func (s *scene) overrides(t schema.Target, setting schema.Setting, login Login) 
 		}
 	}
 	return notes, diags
+}
+
+// outdone reports whether a directive does not count for the login that stands
+// for its block: another block has set the keyword for it.
+func (s *scene) outdone(d sshconf.Directive) bool {
+	login, err := s.blockWitness(d.Block)
+	if err != nil || !s.inBlocks[login] {
+		return false
+	}
+	e := s.now(login).Keyword(d.Keyword)
+	return e.Decided() && !slices.Contains(e.From, d.Place)
 }
 
 // declared reports whether a directive is another target's doing.

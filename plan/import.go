@@ -54,8 +54,8 @@ func ImportSettings(t schema.Target, o *Observed) (Import, schema.Diagnostics) {
 		}
 		for _, directive := range r.Of(string(d.Keyword)) {
 			if !catchAll(directive.Block) && directive.Why != sshconf.Later {
-				found.Notes = append(found.Notes, fmt.Sprintf("%s %s (%s:%d) keeps %s = %s",
-					directive.Block.Keyword, directive.Block.Text, directive.File, directive.Line, d.Keyword.HCL(), directive.Value))
+				found.Notes = append(found.Notes, fmt.Sprintf("%s (%s:%d) keeps %s = %s",
+					header(directive.Block), directive.File, directive.Line, d.Keyword.HCL(), directive.Value))
 			}
 		}
 	}

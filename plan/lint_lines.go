@@ -134,7 +134,7 @@ func (l *linter) includes(file *sshconf.File, b *sshconf.Block) {
 }
 
 // header is the first line of a block as people write it.
-func header(b *sshconf.Block) string { return strings.TrimSpace(b.Keyword + " " + b.Text) }
+func header(b *sshconf.Block) string { return quoted(strings.TrimSpace(b.Keyword + " " + b.Text)) }
 
 func keywordOf(d sshconf.Dialect, line sshconf.Line) schema.Keyword {
 	return schema.Keyword(sshconf.Canonical(d.Side, line.Name()))

@@ -171,7 +171,7 @@ func (s *scene) insertSpot(w want, line int, reason string) spot {
 
 // belowSpot writes below the commented default.
 func (s *scene) belowSpot(w want, name string, line int, indent string) spot {
-	text := strings.TrimSpace(string(s.file(name).Line(line).Text))
+	text := quoted(strings.TrimSpace(string(s.file(name).Line(line).Text)))
 	return spot{
 		file: name, reason: fmt.Sprintf("below line %d%s: %s", s.oldLine(sshconf.Place{File: name, Line: line}), s.of(name), text),
 		write: func(d *draft) bool {
@@ -366,7 +366,7 @@ func (s *scene) inBlockSpots(w want, block *sshconf.Block) []spot {
 	for _, n := range commentedDefaults(file, w.keyword, block.Line+1, block.Last) {
 		spots = append(spots, s.belowSpot(w, block.File, n, indent))
 	}
-	name := strings.TrimSpace(block.Keyword + " " + block.Text)
+	name := header(block)
 	after := func(line int, reason string) spot {
 		return spot{file: block.File, reason: reason + s.header(block.Place, name) + s.of(block.File), write: func(d *draft) bool {
 			d.insert(line+1, indent+w.line()+d.newline(), w.address())

@@ -92,13 +92,15 @@ func (r *run) lines(n Node, f *frame, names map[string]string, certain bool) ite
 // file, and a word in it may be as long as the file.
 const longestText = 300
 
-// problem is one whose text has an end.
-func problem(p Place, text string) Problem {
-	if len(text) > longestText {
-		text = strings.ToValidUTF8(text[:longestText], "") + "…"
+// ended is a text that quotes a file, cut where it is very long.
+func ended(text string) string {
+	if len(text) <= longestText {
+		return text
 	}
-	return Problem{p, text}
+	return strings.ToValidUTF8(text[:longestText], "") + "…"
 }
+
+func problem(p Place, text string) Problem { return Problem{p, ended(text)} }
 
 // fatal notes an error that ends the program.
 func (r *run) fatal(p Place, exit int, text string) {
