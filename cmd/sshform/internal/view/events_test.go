@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -299,5 +302,34 @@ func TestHowManyEventsAFleetHas(t *testing.T) {
 		if !strings.Contains(text, `"change":3,`) {
 			t.Errorf("%q: the summary does not count all changes:\n%s", c.amount, text)
 		}
+	}
+}
+
+// The live area tells of the whole wave: outcomes, rate and time left, and the
+// hosts that take longest.
+func TestFiguresOfTheLiveArea(t *testing.T) { synctest.Test(t, figuresOfTheLiveArea) }
+
+// Time stands still here, but for what is said.
+func figuresOfTheLiveArea(t *testing.T) {
+	l := newLive(Stream{Writer: io.Discard})
+	l.begin("Wave early", 40)
+	time.Sleep(10 * time.Second) // of the bubble
+	for i, o := range []apply.Outcome{apply.Changed, apply.Changed, apply.Failed, apply.Unreachable, apply.Changed} {
+		l.counted(fmt.Sprint("h", i), o)
+	}
+	if got, want := l.figures(), "5/40  3 changed, 1 failed, 1 unreachable  0.5/s  about 1m10s left"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	for i, elapsed := range []time.Duration{3, 90, 1, 20, 7} {
+		l.works(fmt.Sprint("w", i), "connect", elapsed*time.Second)
+	}
+	if got, want := l.slowest(80), "  w1: connect for 1m30s\n  w3: connect for 20s\n  w4: connect for 7s\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	l.begin("Reading", 3)
+	l.counted("h1", wasRead)
+	l.counted("h2", apply.Unreachable)
+	if got, want := l.figures(), "2/3  1 read, 1 unreachable"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }

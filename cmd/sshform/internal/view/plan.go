@@ -22,9 +22,12 @@ func (h *Human) Plan(s Shown) {
 	if s.Plan.Errored && len(changed) == 0 {
 		return // the errors tell all there is to tell
 	}
-	if s.Plan.Errored {
+	switch {
+	case s.Plan.Errored:
 		h.print("\nsshform planned the following actions, but then encountered a problem:\n")
-	} else if len(changed) > 0 {
+	case len(changed) > 0 && s.Operation == "drift":
+		h.print("\nHosts differ from the configuration. sshform apply would perform the following actions:\n")
+	case len(changed) > 0:
 		h.print("\nsshform will perform the following actions:\n")
 	}
 	for _, g := range groupChanges(changed) {
