@@ -3,7 +3,7 @@
 
 GO ?= go
 FUZZTIME ?= 10s
-TESTTIMEOUT ?= 20m
+TESTTIMEOUT ?= 40m
 # What the tests drive: the real programs, nothing instead of them.
 PACKAGES = openssh-server openssh-client openssh-sftp-server sudo iproute2 acl \
 	python3-paramiko python3-asyncssh dropbear-bin putty-tools mmdebstrap shellcheck \
@@ -54,6 +54,10 @@ sbom: build
 reproducible:
 	sh .ci/reproducible
 
+# Two packages at a time, and in each six of the tests that say that they may
+# run side by side: most of them wait for other programs.
+SIDE_BY_SIDE = -p 2 -parallel 6
+
 # Every test that this kind of machine can run; a missing program is a failure
 # here, not a skip. Tables of faults and measurements go to artifacts/.
 test: install-packages
@@ -61,14 +65,14 @@ test: install-packages
 	rm -f artifacts/differences.txt
 	SSHFORM_TEST_REQUIRE=1 SSHFORM_ARTIFACTS=$(CURDIR)/artifacts \
 		SSHFORM_DIFF_CASES=$${SSHFORM_DIFF_CASES:-2000} \
-		$(GO) test -p 1 -shuffle=on -timeout $(TESTTIMEOUT) ./...
+		$(GO) test $(SIDE_BY_SIDE) -shuffle=on -timeout $(TESTTIMEOUT) ./...
 
 # The rooms with goroutines under the race detector; the others have none. What
 # waits for other people's programs (Slurm, a browser, judges of recipes, builders
 # of packages) is the same code once more and is left to `make test`.
 FOREIGN = ^Test(SlurmArray|Recipes|Packages|ReleaseSaysWhatPackagesSay|ManualIsCurrent|.*InABrowser)$$
 test-race: install-packages
-	$(GO) test -race -p 1 -timeout $(TESTTIMEOUT) -skip "$(FOREIGN)" ./apply ./apply/local ./apply/remote/... ./cmd/...
+	$(GO) test -race $(SIDE_BY_SIDE) -timeout $(TESTTIMEOUT) -skip "$(FOREIGN)" ./apply ./apply/local ./apply/remote/... ./cmd/...
 
 # Only what runs on the lab's hosts: every kind of host, every fault.
 test-lab: install-packages

@@ -40,6 +40,7 @@ func sh(t *testing.T, words ...string) {
 // What cannot be replaced is refused at check, before anything is written
 // beside it, and the reason is told.
 func TestRule04WhatCannotBeReplacedIsRefusedEarly(t *testing.T) {
+	t.Parallel()
 	testenv.Root(t)
 	testenv.Program(t, "chattr")
 	p := startPrivate(t)
@@ -97,6 +98,7 @@ func TestRule04WhatCannotBeReplacedIsRefusedEarly(t *testing.T) {
 
 // A mode of the whole path that is fine is no reason.
 func TestRule04TheStickyBitProtects(t *testing.T) {
+	t.Parallel()
 	p := startPrivate(t)
 	must(t, os.Chmod(p.dir, 0o777|os.ModeSticky))
 	if report := p.run(p.dialer(), p.plan(p.dialer(), "41"), nil); report.Outcome != apply.Changed {
@@ -128,6 +130,7 @@ func (h expiringHost) Facts() apply.Facts {
 }
 
 func TestRule05ACertificateThatExpiresTooSoonIsRefused(t *testing.T) {
+	t.Parallel()
 	p := startPrivate(t)
 	made, old := p.plan(p.dialer(), "41"), p.read()
 	report := p.run(expiring{p.dialer(), time.Now().Add(time.Minute)}, made, nil)
@@ -144,6 +147,7 @@ func TestRule05ACertificateThatExpiresTooSoonIsRefused(t *testing.T) {
 // After replace, the lifeline opens nothing: with MaxSessions 1 sshd would
 // refuse it.
 func TestRule05TheWayBackIsOpenBeforeReplace(t *testing.T) {
+	t.Parallel()
 	for _, fault := range []string{"", "reload"} {
 		p := startPrivate(t)
 		made := p.plan(p.dialer(), "41")

@@ -13,6 +13,7 @@ import (
 // A lock says what it knows of its holder, however little its text tells, and
 // every lock can be removed.
 func TestRule06ALockTellsWhatItKnows(t *testing.T) {
+	t.Parallel()
 	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	testenv.Need(t, err == nil, "there is no boot id")
 	p := startPrivate(t)
@@ -52,6 +53,7 @@ func TestRule06ALockTellsWhatItKnows(t *testing.T) {
 // Another controller carries out the same plan between our first look and our
 // lock: that is no stale plan.
 func TestRule06ThePlanWasCarriedOutMeanwhile(t *testing.T) {
+	t.Parallel()
 	p := startPrivate(t)
 	made := p.plan(p.dialer(), "41")
 	var other apply.HostReport
@@ -70,6 +72,7 @@ func TestRule06ThePlanWasCarriedOutMeanwhile(t *testing.T) {
 
 // Whoever held the lock released it before it could be read: it is free.
 func TestRule06ALockReleasedMeanwhileIsTaken(t *testing.T) {
+	t.Parallel()
 	p := startPrivate(t)
 	made := p.plan(p.dialer(), "41")
 	for _, test := range []struct {

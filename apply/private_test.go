@@ -97,7 +97,7 @@ func (p *private) start(sshd string) {
 }
 
 func (p *private) listens() bool {
-	conn, err := net.DialTimeout("tcp", fmt.Sprintf("127.0.0.1:%d", p.port), time.Second)
+	conn, err := net.DialTimeout("tcp", fmt.Sprintf("127.0.0.1:%d", p.port), time.Minute)
 	if err == nil {
 		conn.Close()
 	}
@@ -120,7 +120,7 @@ func must(t *testing.T, err error) {
 // until waits for something that another process does.
 func until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(60 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for !holds() {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited in vain: %s", what)
@@ -302,7 +302,7 @@ func (p *private) plan(d apply.Dialer, interval string, more ...string) *plan.Pl
 	must(p.t, err)
 	host := plan.HostPlan{
 		Host: "here", Wave: "rest", ShardKey: plan.ShardKey("here"), Connection: seen.Connection,
-		Run: plan.Run{ConfirmTimeout: 30 * time.Second, Backups: 3, Reload: cmp.Or(p.reload, "auto")},
+		Run: plan.Run{ConfirmTimeout: time.Minute, Backups: 3, Reload: cmp.Or(p.reload, "auto")},
 		Files: []plan.FileEdit{{
 			Path: p.config, RealPath: p.config, Role: plan.MainFile, Before: plan.Sum(file.Bytes), After: plan.Sum(after),
 			BeforeSize: int64(len(file.Bytes)), Mode: file.Mode, UID: file.UID, GID: file.GID, Edits: edits,

@@ -14,6 +14,7 @@ import (
 // reload = "none": the file is judged by the sshd of the host, and no daemon
 // is told or asked.
 func TestReloadByHand(t *testing.T) {
+	t.Parallel()
 	p := newPrivate(t) // no sshd reads this file
 	p.reload = "none"
 	d := p.dialer()
@@ -45,6 +46,7 @@ func TestReloadByHand(t *testing.T) {
 
 // A plan may leave the reload of a daemon that runs to a person.
 func TestReloadByHandLeavesTheDaemonAlone(t *testing.T) {
+	t.Parallel()
 	p := startPrivate(t)
 	d := p.dialer()
 	made := p.plan(d, "41")
@@ -59,6 +61,7 @@ func TestReloadByHandLeavesTheDaemonAlone(t *testing.T) {
 }
 
 func TestReloadByACommandOfTheSite(t *testing.T) {
+	t.Parallel()
 	p := startPrivate(t)
 	d := p.dialer()
 	made := p.plan(d, "41")

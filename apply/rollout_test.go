@@ -220,6 +220,7 @@ func TestJournalOfARun(t *testing.T) {
 
 // on_failure = "restore" takes back what the wave itself changed.
 func TestAFailedWaveIsRestored(t *testing.T) {
+	t.Parallel()
 	p := startPrivate(t)
 	old := p.read()
 	made := p.plan(p.dialer(), "41")

@@ -53,6 +53,7 @@ func session(t *testing.T, pid int) string {
 // The watchdog has a session of its own. One that has died is noticed before
 // anything is replaced.
 func TestRule08NotArmedNoReplace(t *testing.T) {
+	t.Parallel()
 	p := startPrivate(t)
 	made, old := p.plan(p.dialer(), "41"), p.read()
 	d := p.dialer()
@@ -85,6 +86,7 @@ func zombie(pid int) bool {
 // A reboot between replace and commit takes controller and watchdog away; what
 // the boot unit calls puts the old file back and signals nobody.
 func TestRule09TheBootRestores(t *testing.T) {
+	t.Parallel()
 	p := startPrivate(t)
 	made, old := p.plan(p.dialer(), "41"), p.read()
 	d := p.dialer()
@@ -205,6 +207,7 @@ func TestRule14WhatARehearsalDecides(t *testing.T) {
 
 // The access list of a file is its successor's, and so are owner and mode.
 func TestRule15AccessListsStay(t *testing.T) {
+	t.Parallel()
 	testenv.Program(t, "setfacl")
 	p := startPrivate(t)
 	d := p.dialer()
@@ -231,6 +234,7 @@ func TestRule15AccessListsStay(t *testing.T) {
 // A file of somebody else turns bad between replace and reload: sshd is not
 // signalled, which would end it, not even when the old file is back.
 func TestRule18NoSignalWithABadFile(t *testing.T) {
+	t.Parallel()
 	p := startPrivate(t)
 	made, old := p.plan(p.dialer(), "41"), p.read()
 	d := p.dialer()
@@ -251,6 +255,7 @@ func TestRule18NoSignalWithABadFile(t *testing.T) {
 
 // A daemon that takes no signal has not read the file, whatever kill(1) says.
 func TestRule20NoSignNoSuccess(t *testing.T) {
+	t.Parallel()
 	p := startPrivate(t)
 	made, old := p.plan(p.dialer(), "41"), p.read()
 	must(t, p.cmd.Process.Signal(syscall.SIGSTOP))
@@ -333,7 +338,9 @@ func TestRule21ALocalLoginProvesThisMachine(t *testing.T) {
 			t.Parallel()
 			p := startPrivate(t)
 			made, old := p.plan(p.dialer(), "41"), p.read()
-			made.Hosts[0].Run.ConfirmTimeout = 12 * time.Second
+			if test.outcome == apply.Restored {
+				made.Hosts[0].Run.ConfirmTimeout = 30 * time.Second
+			}
 			key, err := os.ReadFile(filepath.Join(p.dir, "host_key.pub"))
 			must(t, err)
 			want := apply.Endpoint{Address: "127.0.0.1", Port: p.port, HostKeys: []string{strings.TrimSpace(string(key))}}
@@ -364,6 +371,7 @@ func TestRule21ALocalLoginProvesThisMachine(t *testing.T) {
 // An edit that somebody else made at the last moment is theirs: our run does
 // not take it for its own when it ends.
 func TestRule03AForeignEditStaysUnloaded(t *testing.T) {
+	t.Parallel()
 	p := startPrivate(t)
 	made := p.plan(p.dialer(), "41")
 	foreign := p.read() + "# a foreign line\n"

@@ -51,6 +51,7 @@ func (b *bench) call(verb string, words ...string) (string, error) {
 // Two files that fit together may not fit one by one: with one sshd a login,
 // the tree in between is live for a moment.
 func TestRule17EveryTreeInBetweenIsJudged(t *testing.T) {
+	t.Parallel()
 	testenv.Root(t)
 	testenv.Program(t, "unshare")
 	p := newPrivate(t)

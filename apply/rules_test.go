@@ -23,6 +23,7 @@ import (
 // guard. They run on a real sshd on a loopback port.
 
 func TestRule01TheListenerIsTheOneOfThePlan(t *testing.T) {
+	t.Parallel()
 	p := startPrivate(t)
 	d := p.dialer()
 	seen := p.observe(d)
@@ -42,6 +43,7 @@ func TestRule01TheListenerIsTheOneOfThePlan(t *testing.T) {
 }
 
 func TestRule03UnloadedEditsOfOthersAreRefused(t *testing.T) {
+	t.Parallel()
 	p := startPrivate(t)
 	d := p.dialer()
 	foreign := filepath.Join(p.dir, "conf.d", "50-foreign.conf")
@@ -62,6 +64,7 @@ func TestRule03UnloadedEditsOfOthersAreRefused(t *testing.T) {
 }
 
 func TestRule04ALinkIsNeverReplaced(t *testing.T) {
+	t.Parallel()
 	p := startPrivate(t)
 	real := filepath.Join(p.dir, "real_config")
 	must(t, os.Rename(p.config, real))
@@ -81,6 +84,7 @@ func TestRule04ALinkIsNeverReplaced(t *testing.T) {
 }
 
 func TestRule06TwoRunsOneLock(t *testing.T) {
+	t.Parallel()
 	p := startPrivate(t)
 	made := p.plan(p.dialer(), "41")
 	inside, leave := make(chan struct{}), make(chan struct{})
@@ -116,6 +120,7 @@ func TestRule06TwoRunsOneLock(t *testing.T) {
 
 // A lock whose time is over is taken by exactly one of many.
 func TestRule06OneTakesOverAnExpiredLock(t *testing.T) {
+	t.Parallel()
 	p := startPrivate(t)
 	made := p.plan(p.dialer(), "41")
 	state := filepath.Join(p.state, ".local/state/sshform")
@@ -145,6 +150,7 @@ func TestRule06OneTakesOverAnExpiredLock(t *testing.T) {
 // A controller that dies before the swap leaves nothing, after the time of its
 // watchdog. The dead dialer cannot clean up over a new connection either.
 func TestRule07TheWatchdogCleansUp(t *testing.T) {
+	t.Parallel()
 	p := startPrivate(t)
 	old := p.read()
 	made := p.plan(p.dialer(), "41")
@@ -174,10 +180,11 @@ func TestRule07TheWatchdogCleansUp(t *testing.T) {
 // Cut between swap and confirm: the watchdog puts the old file back and makes
 // sshd read it.
 func TestRule07TheWatchdogRestores(t *testing.T) {
+	t.Parallel()
 	p := startPrivate(t)
 	old := p.read()
 	made := p.plan(p.dialer(), "41")
-	made.Hosts[0].Run.ConfirmTimeout = 3 * time.Second
+	made.Hosts[0].Run.ConfirmTimeout = 10 * time.Second
 	d := p.dialer()
 	ctx, cut := context.WithCancel(t.Context())
 	defer cut()
@@ -240,6 +247,7 @@ func TestRule11OneTokenOneWinner(t *testing.T) {
 // A new drop-in is judged in its place before it is there, which needs a
 // private mount namespace.
 func TestRule12TheWholeTreeIsJudged(t *testing.T) {
+	t.Parallel()
 	testenv.Root(t)
 	testenv.Program(t, "unshare")
 	p := startPrivate(t)
@@ -281,6 +289,7 @@ func TestRule12TheWholeTreeIsJudged(t *testing.T) {
 
 // Where there are no private mount namespaces, the tree is judged as a copy.
 func TestRule12ACopiedTreeIsJudged(t *testing.T) {
+	t.Parallel()
 	p := startPrivate(t)
 	d := p.dialer()
 	d.noNamespaces = true
@@ -311,6 +320,7 @@ func TestRule12ACopiedTreeIsJudged(t *testing.T) {
 // A change that sets more than it declares is refused, and so is one that takes
 // foreign lines under another Match.
 func TestRule13OtherDifferencesRefuse(t *testing.T) {
+	t.Parallel()
 	p := startPrivate(t)
 	d := p.dialer()
 	more := p.plan(d, "41", "LoginGraceTime 77")
@@ -342,6 +352,7 @@ func TestRule13OtherDifferencesRefuse(t *testing.T) {
 
 // Somebody edits the file between the check and the swap: their edit stays.
 func TestRule16AForeignEditAtTheLastMoment(t *testing.T) {
+	t.Parallel()
 	p := startPrivate(t)
 	made := p.plan(p.dialer(), "41")
 	foreign := p.read() + "# a foreign line\n"
@@ -363,6 +374,7 @@ func TestRule16AForeignEditAtTheLastMoment(t *testing.T) {
 
 // A reload that kills sshd: what is put back starts it again.
 func TestRule23ADeadDaemonIsStarted(t *testing.T) {
+	t.Parallel()
 	p := startPrivate(t)
 	old := p.read()
 	made := p.plan(p.dialer(), "41")

@@ -11,6 +11,7 @@ import (
 )
 
 func TestChangeOfARunningSshd(t *testing.T) {
+	t.Parallel()
 	p := startPrivate(t)
 	d := p.dialer()
 	pid := p.cmd.Process.Pid

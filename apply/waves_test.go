@@ -119,6 +119,7 @@ func TestProgressIsToldByTheClock(t *testing.T) {
 // starts. The same plan again waits for the soak again, until a run came to the
 // end of the wave.
 func TestTheSoakIsLookedAtAndResumed(t *testing.T) {
+	t.Parallel()
 	p := startPrivate(t)
 	made := p.plan(p.dialer(), "41")
 	later := fleet(1, plan.Wave{Name: "later"}).Hosts[0]
@@ -183,6 +184,7 @@ func TestARestoredWaveIncludesTheRunsBefore(t *testing.T) {
 		{"on another machine", false, apply.AlreadyDone, 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			p := startPrivate(t)
 			before := p.read()
 			made := p.plan(p.dialer(), "41")
@@ -219,6 +221,7 @@ func TestARestoredWaveIncludesTheRunsBefore(t *testing.T) {
 
 // A host that the soak finds broken keeps its change no more than the others.
 func TestWhatTheSoakFindsBrokenIsTakenBack(t *testing.T) {
+	t.Parallel()
 	p := startPrivate(t)
 	before := p.read()
 	made := p.plan(p.dialer(), "41")

@@ -152,7 +152,7 @@ func (p *program) ask(file string, login plan.Login) (plan.Answer, error) {
 }
 
 func (p *program) dump(args ...string) (plan.Answer, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	var out, errs bytes.Buffer
 	cmd := exec.CommandContext(ctx, p.path, args...)

@@ -19,6 +19,7 @@ import (
 // TestDemo runs what `make demo` runs, as the user of this test and, as root,
 // as a plain user too.
 func TestDemo(t *testing.T) {
+	t.Parallel()
 	for _, program := range []string{"sshd", "ssh", "ssh-keygen"} {
 		testenv.Program(t, program)
 	}

@@ -14,6 +14,7 @@ import (
 // TestDiskFull runs testdata/diskfull/*.txtar, whose private sshd has its
 // folder on a disk of 512 KiB.
 func TestDiskFull(t *testing.T) {
+	t.Parallel()
 	testenv.Root(t)
 	program := testenv.Program(t, "sshd")
 	testenv.Program(t, "ssh-keygen")
@@ -26,6 +27,7 @@ func TestDiskFull(t *testing.T) {
 // TestJournalDiskFull runs testdata/journalfull/*.txtar, whose journals lie on
 // a disk of 512 KiB.
 func TestJournalDiskFull(t *testing.T) {
+	t.Parallel()
 	testenv.Root(t)
 	program := testenv.Program(t, "sshd")
 	testenv.Program(t, "ssh-keygen")

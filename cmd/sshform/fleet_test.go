@@ -205,7 +205,7 @@ func (f *privateFleet) hcl() string {
 		me = current.Username
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "connection {\n  user             = %q\n  identity_file    = %q\n  known_hosts_file = %q\n  connect_timeout  = \"5s\"\n}\n",
+	fmt.Fprintf(&b, "connection {\n  user             = %q\n  identity_file    = %q\n  known_hosts_file = %q\n  connect_timeout  = \"120s\"\n}\n",
 		me, filepath.Join(f.dir, "id_ed25519"), filepath.Join(f.dir, "known_hosts"))
 	for i, h := range f.hosts {
 		fmt.Fprintf(&b, "\nhost %q {\n  address = \"127.0.0.1\"\n  port    = %s\n  vars = {\n    config = %q\n    rack   = %q\n  }\n}\n",

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -15,6 +14,7 @@ import (
 // TestLiveArea gives sshform a real terminal, by script(1), and a host that
 // does not answer until the live area has shown it among the slowest.
 func TestLiveArea(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"sshd", "ssh-keygen", "script"} {
 		testenv.Program(t, name)
 	}
@@ -27,9 +27,8 @@ func TestLiveArea(t *testing.T) {
 		}
 	}
 	s := slurmTest{T: t, dir: dir}
-	s.write("fleet.sshform.hcl", strings.Replace(f.hcl(), `"5s"`, `"60s"`, 1))
+	s.write("fleet.sshform.hcl", f.hcl())
 	s.write("main.sshform.hcl", liveFleet)
-	s.must(s.run("go", "build", "-o", filepath.Join(dir, "sshform"), "."))
 	hold, release := func() { s.must(f.signal("h2", syscall.SIGSTOP)) }, func() { s.must(f.signal("h2", syscall.SIGCONT)) }
 
 	hold()
@@ -72,8 +71,8 @@ func shows(t *testing.T, shown string, want ...string) {
 // sign appears it calls then.
 func (s slurmTest) onTerminal(command, sign string, then func()) string {
 	s.Helper()
-	cmd := exec.Command(s.path("script"), "-qec", "stty cols 120 rows 30; ./sshform "+command, "/dev/null")
-	cmd.Dir, cmd.Env = s.dir, append(os.Environ(), "TERM=xterm", "NO_COLOR=1")
+	cmd := s.command("script", "-qec", "stty cols 120 rows 30; sshform "+command, "/dev/null")
+	cmd.Env = append(cmd.Env, "TERM=xterm", "NO_COLOR=1")
 	screen, err := cmd.StdoutPipe()
 	s.must(err)
 	s.must(cmd.Start())

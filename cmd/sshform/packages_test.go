@@ -27,6 +27,7 @@ import (
 // TestPackages builds the deb, the rpm and the apk as `make packages` does,
 // installs the deb and the rpm into folders, and uses what they brought.
 func TestPackages(t *testing.T) {
+	t.Parallel()
 	testenv.Root(t)
 	for _, program := range []string{"make", "dpkg", "rpm", "mandoc", "man", "bash", "zsh", "fish", "git"} {
 		testenv.Program(t, program)

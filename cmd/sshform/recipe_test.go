@@ -53,6 +53,7 @@ type step struct {
 // field's own libraries, and its sshform commands change a private sshd. A
 // command that no script ran fails the test.
 func TestRecipes(t *testing.T) {
+	t.Parallel()
 	program := testenv.Program(t, "sshd")
 	for _, name := range []string{"ssh-keygen", "bash", "systemd-analyze", "pre-commit", "git", "shellcheck"} {
 		testenv.Program(t, name)

@@ -18,12 +18,14 @@ func TestMain(m *testing.M) {
 // TestScript runs testdata/script/*.txtar. UPDATE_SCRIPTS=1 rewrites the
 // expected outputs that stand in the scripts.
 func TestScript(t *testing.T) {
+	t.Parallel()
 	runScripts(t, "testdata/script", func(*testscript.Env) {})
 }
 
 // TestRealSSHD runs testdata/sshd/*.txtar, in which sshform changes a private
 // sshd.
 func TestRealSSHD(t *testing.T) {
+	t.Parallel()
 	program := testenv.Program(t, "sshd")
 	testenv.Program(t, "ssh-keygen")
 	other := testenv.Program(t, "dropbear")
@@ -37,6 +39,7 @@ func TestRealSSHD(t *testing.T) {
 // TestFleet runs testdata/fleet/*.txtar, in which sshform changes several
 // private sshds.
 func TestFleet(t *testing.T) {
+	t.Parallel()
 	program := testenv.Program(t, "sshd")
 	testenv.Program(t, "ssh-keygen")
 	runScripts(t, "testdata/fleet", func(env *testscript.Env) {

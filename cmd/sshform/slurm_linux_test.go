@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,6 +30,7 @@ import (
 // the middle; the task is run again on the other, and then the merged result
 // has every host.
 func TestSlurmArray(t *testing.T) {
+	t.Parallel()
 	testenv.Root(t) // munged and slurmd change to the users of jobs
 	for _, name := range []string{"sshd", "ssh-keygen", "munged", "slurmctld", "slurmd", "sbatch", "sinfo", "scontrol"} {
 		testenv.Program(t, name)
@@ -46,16 +46,15 @@ func TestSlurmArray(t *testing.T) {
 		}
 	}
 	s := slurmTest{T: t, dir: dir}
-	s.write("fleet.sshform.hcl", strings.Replace(f.hcl(), `"5s"`, `"120s"`, 1))
+	s.write("fleet.sshform.hcl", f.hcl())
 	s.write("main.sshform.hcl", slurmFleet)
 	s.write("job.sh", "#!/bin/sh\nmkdir -p task-$SLURM_ARRAY_TASK_ID && cd task-$SLURM_ARRAY_TASK_ID || exit\n"+
 		"echo $SLURMD_NODENAME >node; echo $$ >pid\n"+
-		"exec ../sshform apply -input=false -shard=auto -detailed-exitcode -result=../results/ ../plan.gz\n")
+		"exec sshform apply -input=false -shard=auto -detailed-exitcode -result=../results/ ../plan.gz\n")
 	if err := os.Mkdir(filepath.Join(dir, "results"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	s.must(s.run("go", "build", "-o", filepath.Join(dir, "sshform"), "."))
-	s.must(s.run("./sshform", "plan", "-out=plan.gz"))
+	s.must(s.run("sshform", "plan", "-out=plan.gz"))
 	s.startSlurm()
 
 	// The last host of the fullest shard stands still until its node is dead.
@@ -66,16 +65,16 @@ func TestSlurmArray(t *testing.T) {
 	s.killNode(task)
 	s.must(f.signal(slow, syscall.SIGCONT))
 	array.Wait() // how it tells a lost node differs between versions; the results do not lie
-	if _, err := s.run("./sshform", "report", "merge", "results/"); err == nil {
+	if _, err := s.run("sshform", "report", "merge", "results/"); err == nil {
 		t.Error("got a whole result, want the lost shard missed")
 	}
 
 	// Only the lost task is run again, so the array does not say how many there are.
-	t.Setenv(totalVariable, strconv.Itoa(shards))
+	s.env = append(s.env, totalVariable+"="+strconv.Itoa(shards))
 	if err := s.submit(strconv.Itoa(task)).Wait(); err != nil {
 		t.Errorf("the task that was run again: %v", err)
 	}
-	s.must(s.run("./sshform", "report", "merge", "-detailed-exitcode", "-result=merged.json", "results/"))
+	s.must(s.run("sshform", "report", "merge", "-detailed-exitcode", "-result=merged.json", "results/"))
 	s.complete(names)
 }
 
@@ -135,6 +134,7 @@ func fullestShard(names []string, shards int) (task int, last string) {
 type slurmTest struct {
 	*testing.T
 	dir   string
+	env   []string             // of what it starts, besides its own
 	nodes map[string]*exec.Cmd // the slurmds that run
 }
 
@@ -152,29 +152,24 @@ func (s *slurmTest) must(values ...any) {
 	}
 }
 
-// run runs a program to its end, in the folder; go in that of the package.
-func (s *slurmTest) run(program string, args ...string) (string, error) {
-	cmd := exec.Command(program, args...)
-	if program != "go" {
-		cmd.Dir = s.dir
-		cmd.Path = s.path(program)
-		cmd.Err = nil
-	}
-	out, err := cmd.CombinedOutput()
-	return string(out), err
+// command is a program in the folder. The sshform in PATH is this test binary.
+func (s *slurmTest) command(program string, args ...string) *exec.Cmd {
+	cmd := exec.Command(testenv.Program(s.T, program), args...)
+	cmd.Dir = s.dir
+	cmd.Env = append(os.Environ(), s.env...)
+	return cmd
 }
 
-func (s *slurmTest) path(program string) string {
-	if name, here := strings.CutPrefix(program, "./"); here {
-		return filepath.Join(s.dir, name)
-	}
-	return testenv.Program(s.T, program)
+// run runs a program to its end.
+func (s *slurmTest) run(program string, args ...string) (string, error) {
+	out, err := s.command(program, args...).CombinedOutput()
+	return string(out), err
 }
 
 // until waits for something that other processes do.
 func (s *slurmTest) until(what string, is func() bool) {
 	s.Helper()
-	ctx, cancel := context.WithTimeout(s.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(s.Context(), 5*time.Minute)
 	defer cancel()
 	for tick := time.NewTicker(50 * time.Millisecond); !is(); {
 		select {
@@ -205,7 +200,7 @@ func (s *slurmTest) startSlurm() {
 	ports := s.freePorts(3)
 	s.write("cgroup.conf", "CgroupAutomount=no\n")
 	s.write("slurm.conf", strings.NewReplacer("DIR", s.dir, "PORT0", ports[0], "PORT1", ports[1], "PORT2", ports[2]).Replace(slurmConf))
-	s.Setenv("SLURM_CONF", at("slurm.conf"))
+	s.env = append(s.env, "SLURM_CONF="+at("slurm.conf"))
 	s.start("munged", "--foreground", "--force", "--key-file="+at("munge.key"), "--socket="+at("munge.sock"),
 		"--pid-file="+at("munged.pid"), "--log-file="+at("munged.log"), "--seed-file="+at("munge.seed"))
 	s.until("munged listens", func() bool {
@@ -260,12 +255,9 @@ func (s *slurmTest) freePorts(n int) []string {
 	s.Helper()
 	var ports []string
 	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		port, err := testenv.FreePort()
 		s.must(err)
-		defer l.Close() // all are held until the last is known, so that no two are the same
-		_, port, err := net.SplitHostPort(l.Addr().String())
-		s.must(err)
-		ports = append(ports, port)
+		ports = append(ports, strconv.Itoa(port))
 	}
 	return ports
 }
@@ -273,7 +265,7 @@ func (s *slurmTest) freePorts(n int) []string {
 // start starts a daemon that the test ends, by its process.
 func (s *slurmTest) start(program string, args ...string) *exec.Cmd {
 	s.Helper()
-	cmd := exec.Command(s.path(program), args...)
+	cmd := s.command(program, args...)
 	if err := cmd.Start(); err != nil {
 		s.Fatal(err)
 	}
@@ -287,7 +279,7 @@ func (s *slurmTest) start(program string, args ...string) *exec.Cmd {
 // submit starts an array and returns the sbatch that waits for its end.
 func (s *slurmTest) submit(tasks string) *exec.Cmd {
 	s.Helper()
-	cmd := exec.Command(s.path("sbatch"), "--wait", "--array="+tasks, "--chdir="+s.dir, "--output="+filepath.Join(s.dir, "job-%a"), filepath.Join(s.dir, "job.sh"))
+	cmd := s.command("sbatch", "--wait", "--array="+tasks, "--chdir="+s.dir, "--output="+filepath.Join(s.dir, "job-%a"), filepath.Join(s.dir, "job.sh"))
 	if err := cmd.Start(); err != nil {
 		s.Fatal(err)
 	}

@@ -29,8 +29,8 @@ type lab struct {
 	dir                    string
 	client, router, server string
 	capture                *capture
-	key                    string // private key of the login, OpenSSH format
-	logins                 chan struct{}
+	key                    string        // private key of the login, OpenSSH format
+	logins, again          chan struct{} // few sessions start, few trials are repeated at a time
 
 	mu   sync.Mutex
 	next int
@@ -39,7 +39,7 @@ type lab struct {
 func newLab(t *testing.T, name string) *lab {
 	t.Helper()
 	id := fmt.Sprintf("sshform-%s%d", name, os.Getpid())
-	l := &lab{dir: t.TempDir(), client: id + "c", router: id + "r", server: id + "s", logins: make(chan struct{}, 3)}
+	l := &lab{dir: t.TempDir(), client: id + "c", router: id + "r", server: id + "s", logins: make(chan struct{}, 3), again: make(chan struct{}, 4)}
 	for _, ns := range []string{l.client, l.router, l.server} {
 		out, err := exec.Command(testenv.Program(t, "ip"), "netns", "add", ns).CombinedOutput()
 		testenv.Need(t, err == nil, fmt.Sprintf("no network namespaces here: %s", out))

@@ -46,7 +46,7 @@ func TestBehindBastions(t *testing.T) {
 		}},
 	}
 	faults := []fault{
-		{name: "none", want: apply.Changed},
+		{name: "none", timeout: patiently, want: apply.Changed},
 		{name: "controller killed", kill: true},
 		{name: "bastion hangs up", strike: func(context.Context, *lab.Host) error {
 			_, err := bastion.KillSessions()

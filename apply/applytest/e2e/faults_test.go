@@ -41,6 +41,8 @@ type fault struct {
 	foreign string
 	// jump is how far the controller's clock is set.
 	jump time.Duration
+	// mute says that the host falls silent: the controller waits for seconds.
+	mute bool
 	// late heals a partition when the watchdog has settled the host.
 	late bool
 	// timeout is the watchdog's; 0 is confirmTimeout.
@@ -51,6 +53,17 @@ type fault struct {
 	steps []apply.StepName // nil is all
 }
 
+// patience orders faults by how long they are waited for.
+func (f fault) patience() int {
+	switch {
+	case f.mute && f.mend == nil && !f.late:
+		return 2
+	case f.late, f.kill:
+		return 1
+	}
+	return 0
+}
+
 func faults() []fault {
 	return []fault{
 		{name: "controller killed", kill: true},
@@ -58,12 +71,12 @@ func faults() []fault {
 			_, err := h.KillSessions()
 			return err
 		}},
-		{name: "partition, healed", strike: func(_ context.Context, h *lab.Host) error {
+		{name: "partition for good", mute: true, strike: func(_ context.Context, h *lab.Host) error { return h.Partition() }},
+		{name: "partition, late", mute: true, late: true},
+		{name: "partition, healed", mute: true, strike: func(_ context.Context, h *lab.Host) error {
 			time.AfterFunc(3*time.Second, func() { h.Heal() })
 			return h.Partition()
 		}, mend: heal},
-		{name: "partition, late", late: true},
-		{name: "partition for good", strike: func(_ context.Context, h *lab.Host) error { return h.Partition() }},
 		{name: "sshd killed", strike: func(_ context.Context, h *lab.Host) error {
 			_, err := h.KillListener()
 			return err
@@ -94,8 +107,8 @@ func faults() []fault {
 			_, err := h.Exec(ctx, "mv", "/root/sudoers", "/etc/sudoers.d/lab")
 			return err
 		}},
-		{name: "clock ahead", jump: 26 * time.Hour, want: apply.Changed},
-		{name: "clock back", jump: -26 * time.Hour, want: apply.Changed},
+		{name: "clock ahead", jump: 26 * time.Hour, timeout: patiently, want: apply.Changed},
+		{name: "clock back", jump: -26 * time.Hour, timeout: patiently, want: apply.Changed},
 		{name: "two controllers", second: true},
 		{name: "foreign edit", foreign: "# somebody else was here\n"},
 		{name: "reload does nothing", before: reloadBy("/bin/true"), mend: noDropIn, timeout: time.Minute, want: apply.Changed, steps: []apply.StepName{apply.StepReload}},
@@ -174,6 +187,7 @@ type trial struct {
 
 	old, new []byte
 	ago      time.Time
+	timeout  time.Duration // of the watchdog
 	struck   atomic.Bool
 	hitErr   error
 	other    *apply.HostReport // of the second controller

@@ -35,9 +35,13 @@ func TestMain(m *testing.M) {
 	os.Exit(lab.Run(m))
 }
 
-// confirmTimeout is how long the watchdogs of these tests wait: short, and long
-// enough for a confirm, which ends 15 s before.
-const confirmTimeout = 20 * time.Second
+// How long the watchdogs of these tests wait. What a test waits for is short,
+// and long enough for a confirm, which ends 15 s before; otherwise there is time
+// for the slowest of machines.
+const (
+	confirmTimeout = 20 * time.Second
+	patiently      = 3 * time.Minute
+)
 
 // access is what a controller needs to log in.
 type access struct {
@@ -46,6 +50,9 @@ type access struct {
 }
 
 func accessTo(l *lab.Lab) access { return access{Identity: l.Identity(), KnownHosts: l.KnownHosts()} }
+
+// hurry makes the dialer give up a host that is silent within seconds.
+func (d dialer) hurry() { d.RequestTimeout, d.Keepalive = 8*time.Second, 2*time.Second }
 
 // A dialer reaches a host as a person with these files would.
 type dialer struct {
@@ -56,7 +63,7 @@ type dialer struct {
 func (a access) dialer(h *lab.Host) dialer {
 	d := &remote.Dialer{
 		User: "root", Home: filepath.Dir(a.Identity), KnownHosts: []string{a.KnownHosts},
-		RequestTimeout: 8 * time.Second, Keepalive: 2 * time.Second,
+		RequestTimeout: time.Minute,
 	}
 	if a.SSHConfig != "" {
 		d.SSHConfig = func(ctx context.Context, args ...string) ([]byte, error) {
@@ -95,10 +102,10 @@ func target(a access, h *lab.Host, settings ...schema.Setting) schema.Target {
 		Host:    schema.Host{Name: h.Name},
 		Connection: schema.Connection{
 			Address: h.Address, Port: h.Kind.Port, User: h.Kind.User,
-			IdentityFile: a.Identity, KnownHostsFile: a.KnownHosts, ConnectTimeout: 5 * time.Second,
+			IdentityFile: a.Identity, KnownHostsFile: a.KnownHosts, ConnectTimeout: time.Minute,
 		},
 		Settings: settings,
-		Verify:   schema.Verify{ConfirmTimeout: confirmTimeout},
+		Verify:   schema.Verify{ConfirmTimeout: patiently},
 		Reload:   "auto",
 	}
 	if h.Kind.Sudo {

@@ -13,6 +13,7 @@ import (
 // next one is locked out, until the lock on the host says that its holder can
 // no longer be at work: its time is over, or the host was booted since.
 func TestLockOfADeadController(t *testing.T) {
+	t.Parallel()
 	edits := map[string]string{"systemd": "s/^until .*/until 1/", "sysvinit": "s/^boot .*/boot another/"}
 	l := lab.Open(t)
 	for _, h := range l.Start("systemd", "sysvinit") {

@@ -21,6 +21,7 @@ import (
 // with its files replaced, and the watchdog, which does not die with it,
 // puts the old ones back.
 func TestPullMode(t *testing.T) {
+	t.Parallel()
 	ctx := t.Context()
 	l := lab.Open(t)
 	h := l.Start("systemd")[0]

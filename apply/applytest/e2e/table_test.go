@@ -14,18 +14,28 @@ import (
 	"github.com/sshform/sshform/apply/applytest/lab"
 )
 
-// lanes is how many hosts of each kind work off the trials.
-var lanes = map[string]int{"systemd": 8}
+// How many hosts of each kind work off the trials. Most of that is waiting for
+// watchdogs; each systemd takes a slot of the lab.
+const (
+	lanes      = 12
+	otherLanes = 2
+)
 
 // otherKinds are tried with the faults that leave all to the watchdog.
 var otherKinds = []string{"socket", "socket-trixie", "socket-each", "sysvinit", "openrc", "runit", "bare", "daemon"}
 
 // TestFaults has every fault strike at every step.
 func TestFaults(t *testing.T) {
+	t.Parallel()
 	l := lab.Open(t)
-	names := slices.Clone(otherKinds)
-	for i := range lanes["systemd"] {
+	var names []string
+	for i := range lanes {
 		names = append(names, fmt.Sprintf("systemd%d=systemd", i+1))
+	}
+	for _, kind := range otherKinds {
+		for i := range otherLanes {
+			names = append(names, fmt.Sprintf("%s%d=%s", kind, i+1, kind))
+		}
 	}
 	hosts := map[string][]*lab.Host{}
 	for _, h := range l.Start(names...) {
@@ -49,6 +59,8 @@ func TestFaults(t *testing.T) {
 			}
 		}
 	}
+	// What takes longest comes first, so that nobody waits for it in the end.
+	slices.SortStableFunc(trials["systemd"], func(a, b *trial) int { return b.fault.patience() - a.fault.patience() })
 	begun := time.Now()
 	rows := workOff(t, hosts, trials)
 	report(t, rows, time.Since(begun))

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -40,19 +41,16 @@ func (h *Host) processes() ([]process, error) {
 	if err != nil {
 		return nil, err
 	}
-	entries, err := os.ReadDir("/proc")
+	pids, err := members(h.cgroup.Name())
 	if err != nil {
 		return nil, err
 	}
 	var found []process
-	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
-		if err != nil {
-			continue
-		}
-		ns, _ := os.Readlink("/proc/" + e.Name() + "/ns/pid")
-		stat, _ := os.ReadFile("/proc/" + e.Name() + "/stat")
-		title, _ := os.ReadFile("/proc/" + e.Name() + "/cmdline")
+	for _, pid := range pids {
+		folder := fmt.Sprintf("/proc/%d", pid)
+		ns, _ := os.Readlink(folder + "/ns/pid")
+		stat, _ := os.ReadFile(folder + "/stat")
+		title, _ := os.ReadFile(folder + "/cmdline")
 		open, end := bytes.IndexByte(stat, '('), bytes.LastIndexByte(stat, ')')
 		if ns != home || open < 0 || end < open { // another's, or just ended
 			continue
@@ -66,6 +64,31 @@ func (h *Host) processes() ([]process, error) {
 			strings.TrimSpace(strings.ReplaceAll(string(title), "\x00", " "))})
 	}
 	return found, nil
+}
+
+// members lists the processes in a cgroup and those below it, which is much less
+// to look at than all processes of the machine.
+func members(group string) ([]int, error) {
+	var pids []int
+	err := filepath.WalkDir(group, func(path string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENODEV) { // a service that ended meanwhile
+			return nil
+		}
+		if err != nil || d.Name() != "cgroup.procs" {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENODEV) {
+			return nil
+		}
+		for field := range strings.FieldsSeq(string(text)) {
+			if pid, err := strconv.Atoi(field); err == nil {
+				pids = append(pids, pid)
+			}
+		}
+		return err
+	})
+	return pids, err
 }
 
 // KillListener ends the sshd that listens, by SIGKILL, and leaves its sessions

@@ -34,6 +34,15 @@ func (h *Host) open(name string, flags uint64, mode uint64) (*os.File, error) {
 	return os.NewFile(uintptr(fd), name), nil
 }
 
+// Exists reports whether the host has the file, or anything of that name.
+func (h *Host) Exists(name string) bool {
+	f, err := h.open(name, unix.O_PATH|unix.O_NOFOLLOW, 0)
+	if err == nil {
+		f.Close()
+	}
+	return err == nil
+}
+
 // ReadFile reads a file of the host directly.
 func (h *Host) ReadFile(name string) ([]byte, error) {
 	f, err := h.open(name, unix.O_RDONLY, 0)

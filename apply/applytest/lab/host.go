@@ -20,7 +20,7 @@ import (
 
 // bootTime is how long a host may take until its sshd listens: a second or
 // two, many times as long on a busy machine.
-const bootTime = 90 * time.Second
+const bootTime = 5 * time.Minute
 
 // A Host is a running machine of the lab.
 type Host struct {

@@ -24,6 +24,7 @@ type Lab struct {
 
 	mu    sync.Mutex
 	hosts []*Host
+	slots []*os.File // of the hosts
 }
 
 // Open makes an empty lab. Where there can be none the test skips, or fails
@@ -81,6 +82,7 @@ func (l *Lab) Start(names ...string) []*Host {
 		}
 	}
 	l.mu.Unlock()
+	l.wait(all)
 	errs := make([]error, len(all))
 	var wait sync.WaitGroup
 	for i, h := range all {
@@ -106,6 +108,24 @@ func (l *Lab) Start(names ...string) []*Host {
 		l.t.Fatal(err)
 	}
 	return hosts
+}
+
+// wait waits until the machine has room for the hosts.
+func (l *Lab) wait(hosts []*Host) {
+	l.t.Helper()
+	needed := 0
+	for _, h := range hosts {
+		if h.Kind.needsSlot() {
+			needed++
+		}
+	}
+	taken, err := takeSlots(needed)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.slots = append(l.slots, taken...)
+	if err != nil {
+		l.t.Fatal(err)
+	}
 }
 
 // add notes a host without starting it.
@@ -169,6 +189,9 @@ func (l *Lab) close() {
 		wait.Go(h.end)
 	}
 	wait.Wait()
+	for _, slot := range l.slots {
+		slot.Close()
+	}
 	l.images.close()
 	removeNetworks(l.number)
 	if err := os.RemoveAll(l.dir); err != nil {

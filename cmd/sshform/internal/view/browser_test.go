@@ -42,7 +42,7 @@ func (b *browser) run(file string, dark bool, args ...string) (out, log string) 
 	if dark {
 		scheme = "0"
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, b.program, append(append([]string{
 		"--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking",
