@@ -70,9 +70,9 @@ func serverWarnings(s Server, values Values) []Warning {
 		add(Warning{
 			Code: "doubled-clock", Severity: schema.Warning, Keyword: "ClientAliveInterval",
 			Summary: "sshd waits twice as long as configured",
-			Detail: fmt.Sprintf("OpenSSH %s asks a silent client every %s, not every %s, and its count is exceeded %s after the last data. The releases 9.2 to 9.4 compare whole seconds with > instead of >=; 9.5 does not. "+
+			Detail: fmt.Sprintf("OpenSSH %s asks a silent client every %s, not every %s, and %s. The releases 9.2 to 9.4 compare whole seconds with > instead of >=; 9.5 does not. "+
 				"Configure half of the seconds you want, or reckon with the double.",
-				s.Release, serverEnd(s).wait, s.Interval, dropWords(serverEnd(s).byProbes())),
+				s.Release, serverEnd(s).wait, s.Interval, exceeded(serverEnd(s).byProbes())),
 		})
 	}
 	if s.Interval > 0 && s.CountMax == 0 {
@@ -133,11 +133,11 @@ func serverWarnings(s Server, values Values) []Warning {
 	return found
 }
 
-func dropWords(after Seconds) string {
+func exceeded(after Seconds) string {
 	if after == Never {
-		return "never, however long"
+		return "its count is never exceeded"
 	}
-	return after.Words()
+	return "its count is exceeded " + after.Words() + " after the last data"
 }
 
 func zeroServerCount(s Server, c clock) Warning {

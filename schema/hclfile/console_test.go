@@ -40,6 +40,7 @@ locals {
 		`server.s.client_alive_interval`:   "60",
 		`server.s.client_alive_count_max`:  "null",
 		`{ a = 1, "b c" = [] }`:            "{\n  a = 1\n  \"b c\" = []\n}",
+		`{ "x$${y}" = 1 }`:                 "{\n  \"x$${y}\" = 1\n}",
 		`local.pair`:                       "[\n  \"shown\",\n  (sensitive value),\n]",
 		`upper(var.secret)`:                "(sensitive value)",
 		`tomap({})`:                        "tomap({})",
@@ -54,6 +55,7 @@ locals {
 	}
 	for expression, want := range map[string]string{
 		`inventory.broken.hosts`:        "Inventory not found",
+		`group_by(host, "rol")`:         `an attribute "rol".`,
 		`host.b`:                        "There is no host.b.",
 		`1 +`:                           "Missing expression",
 		`uper("x")`:                     `Did you mean "upper"?`,
@@ -61,7 +63,7 @@ locals {
 		strings.Repeat("(", 5000) + "1": "Nested too deeply",
 	} {
 		got, found := c.Console(expression)
-		if text := render(found, c); !strings.Contains(text, want) {
+		if text := render(found, c); !strings.Contains(text, want) || strings.Contains(text, "..") {
 			t.Errorf("%.40s: got %q and %s, want a diagnostic with %q", expression, got, text, want)
 		}
 	}
