@@ -160,7 +160,7 @@ watch_pid=$!
 waited=0
 until grep -q 'rtype keepalive@openssh.com' watch; do
 	waited=$((waited + 1))
-	if [ "$waited" -ge 150 ] || ! kill -0 "$watch_pid" 2>/dev/null; then
+	if [ "$waited" -ge 600 ] || ! kill -0 "$watch_pid" 2>/dev/null; then
 		echo "no keepalive request came" >&2
 		tail -n 5 watch >&2
 		exit 1
