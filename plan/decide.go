@@ -72,7 +72,11 @@ func (s *scene) usable() schema.Diagnostics {
 	if f.State != Regular && !(s.side == schema.Client && f.State == Missing) {
 		return refuse("No configuration file", fmt.Sprintf("%s %s. Set file { path } if OpenSSH reads another file there.", s.main, f.describe()), here)
 	}
-	if l := s.o.Listener; s.reloads() && l.Path != "" && l.ConfigFile != "" && l.ConfigFile != s.main {
+	l := s.o.Listener
+	if s.reloads() && l.Path != "" && l.ConfigFile != "" && !path.IsAbs(l.ConfigFile) {
+		return refuse("The running sshd would not find its file again", fmt.Sprintf("The running sshd was started with -f %s, a relative path. sshd works in /, looks for the file there when it is told to reload, and ends. Start it anew with the whole path.", l.ConfigFile), here)
+	}
+	if s.reloads() && l.Path != "" && l.ConfigFile != "" && l.ConfigFile != s.main {
 		return refuse("The running sshd reads another file", fmt.Sprintf("The running sshd reads %s, and the block manages %s: nothing that is written there would ever count. Set file { path = %q }.", l.ConfigFile, s.main, l.ConfigFile), here)
 	}
 	for _, login := range s.judges() {
@@ -446,7 +450,12 @@ func (s *scene) put(w *want) (string, *schema.Diagnostic) {
 func (s *scene) inTheWay(w want) *schema.Diagnostic {
 	e := s.now(w.login).Keyword(string(w.keyword))
 	line, advice := "no place counts", "Write the setting by hand, or report this with the files."
-	if len(e.From) > 0 {
+	switch {
+	case len(e.From) == 0:
+	case e.From[0].File == sshconf.CommandLine:
+		line = fmt.Sprintf("sshd was started with -o %s=%s, which beats every file", e.Keyword, e.Value())
+		advice = "Take the option out of its unit or start script, and restart sshd."
+	default:
 		line = fmt.Sprintf("%s sets it to %s", e.From[0], e.Value())
 		advice = "Change or remove that line, or give the block a drop_in whose name sorts before that file."
 		if w.target.File.DropIn != "" {
@@ -580,12 +589,22 @@ func (s *scene) unguarded(changes []Change) {
 }
 
 // reloadPending makes a change of its own of a daemon that has not read what
-// is on disk, if nothing else reloads it anyway.
+// is on disk, if nothing else reloads it anyway. Else it says what apply makes
+// of somebody's edit that would be loaded along.
 func (s *scene) reloadPending(changes []Change) {
-	acts := func(c Change) bool { return c.Action != NoOp }
-	if !s.reloads() || s.o.Listener.Fresh != Stale || len(changes) == 0 || slices.ContainsFunc(changes, acts) {
+	if !s.reloads() || s.o.Listener.Fresh != Stale || len(changes) == 0 {
 		return
 	}
-	changes[0].Action = Reload
-	changes[0].Notes = append(changes[0].Notes, fmt.Sprintf("reload pending: %s changed after sshd last read it", path.Clean(s.o.Listener.Pending)))
+	file := path.Clean(s.o.Listener.Pending)
+	note := func(c *Change, format string) { c.Notes = append(c.Notes, fmt.Sprintf(format, file)) }
+	i := slices.IndexFunc(changes, func(c Change) bool { return c.Action != NoOp })
+	switch {
+	case i < 0:
+		changes[0].Action = Reload
+		note(&changes[0], "reload pending: %s changed after sshd last read it")
+	case slices.ContainsFunc(s.targets, func(t schema.Target) bool { return t.AllowPending }):
+		note(&changes[i], "unloaded edits: %s changed after sshd last read it, and comes into force with this change (allow_pending)")
+	default:
+		note(&changes[i], "unloaded edits: %s changed after sshd last read it; apply will not load somebody else's edit: reload sshd first, or set allow_pending")
+	}
 }
