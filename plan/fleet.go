@@ -86,26 +86,29 @@ func (d decision) on(targets []schema.Target, o *Observed) (HostPlan, schema.Dia
 
 // key is equal for hosts about which the same is decided.
 func (f *fleet) key(targets []schema.Target, o *Observed) [sha256.Size]byte {
-	b := f.buf[:0]
+	b := &f.buf
+	b.spelled = b.spelled[:0]
 	b.host(o)
 	b.number(len(targets))
 	for _, t := range targets {
 		b.target(t)
 	}
-	f.buf = b
-	return sha256.Sum256(b)
+	return sha256.Sum256(b.spelled)
 }
 
 // A fingerprint spells data so that different data have different spellings:
 // every text and list begins with its length.
-type fingerprint []byte
+type fingerprint struct {
+	spelled []byte
+	managed map[schema.Side][]string // keywords in lower case, listed once
+}
 
-func (b *fingerprint) number(n int) { *b = binary.AppendVarint(*b, int64(n)) }
+func (b *fingerprint) number(n int) { b.spelled = binary.AppendVarint(b.spelled, int64(n)) }
 
 func (b *fingerprint) text(all ...string) {
 	for _, s := range all {
 		b.number(len(s))
-		*b = append(*b, s...)
+		b.spelled = append(b.spelled, s...)
 	}
 }
 
@@ -135,7 +138,7 @@ func (b *fingerprint) host(o *Observed) {
 		f := o.Files[name]
 		b.text(name, f.RealPath, f.Err)
 		b.number(len(f.Bytes))
-		*b = append(*b, f.Bytes...)
+		b.spelled = append(b.spelled, f.Bytes...)
 		b.number(int(f.State))
 		b.number(int(f.Mode))
 		b.number(f.UID)
@@ -168,11 +171,23 @@ func (b *fingerprint) answer(login Login, a Answer) {
 	if login.Client {
 		side = schema.Client
 	}
-	for _, d := range schema.Definitions(side) {
-		values, printed := a.Values[d.Keyword.Lower()]
+	for _, keyword := range b.keywords(side) {
+		values, printed := a.Values[keyword]
 		b.flag(printed)
 		b.texts(values)
 	}
+}
+
+func (b *fingerprint) keywords(side schema.Side) []string {
+	if b.managed == nil {
+		b.managed = map[schema.Side][]string{}
+	}
+	if b.managed[side] == nil {
+		for _, d := range schema.Definitions(side) {
+			b.managed[side] = append(b.managed[side], d.Keyword.Lower())
+		}
+	}
+	return b.managed[side]
 }
 
 // target leaves out the host and its key. Warnings name the block and point at

@@ -44,11 +44,11 @@ func (q *Questions) key(targets []schema.Target, o *Observed) [sha256.Size]byte 
 		b = new(fingerprint)
 	}
 	defer q.spare.Put(b)
-	*b = (*b)[:0]
+	b.spelled = b.spelled[:0]
 	b.host(o)
 	b.number(len(targets))
 	for _, t := range targets {
 		b.target(t)
 	}
-	return sha256.Sum256(*b)
+	return sha256.Sum256(b.spelled)
 }

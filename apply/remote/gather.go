@@ -18,7 +18,7 @@ type gathering struct {
 	// whether it did; nil writes at once, as in the handshake, whose errors
 	// matter where they occur.
 	gathers func(func()) bool
-	buffers *sync.Pool
+	buffers *buffers
 	room    *sync.Cond
 	out     *[]byte // to be written; nil is nothing
 	writing bool
@@ -27,10 +27,10 @@ type gathering struct {
 
 // gatherWith makes writes wait for each other. Buffers come from the pool, and
 // go back to it.
-func (l *link) gatherWith(start func(func()) bool, buffers *sync.Pool) {
+func (l *link) gatherWith(start func(func()) bool, from *buffers) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.gathers, l.buffers, l.room = start, buffers, sync.NewCond(&l.mu)
+	l.gathers, l.buffers, l.room = start, from, sync.NewCond(&l.mu)
 }
 
 // gather takes what is to be written. It is called with mu held.
@@ -42,7 +42,7 @@ func (l *link) gather(p []byte) (int, error) {
 		return 0, l.broken
 	}
 	if l.out == nil {
-		l.out = l.buffer()
+		l.out = l.buffers.take()
 	}
 	*l.out = append(*l.out, p...)
 	if !l.writing {
@@ -54,12 +54,20 @@ func (l *link) gather(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (l *link) buffer() *[]byte {
-	if b, reused := l.buffers.Get().(*[]byte); reused {
-		return b
+// Buffers are where is written is put together in, empty and used again.
+type buffers struct{ pool sync.Pool }
+
+func (b *buffers) take() *[]byte {
+	if used, found := b.pool.Get().(*[]byte); found {
+		return used
 	}
-	b := make([]byte, 0, 1<<10)
-	return &b
+	fresh := make([]byte, 0, 4<<10)
+	return &fresh
+}
+
+func (b *buffers) give(used *[]byte) {
+	*used = (*used)[:0]
+	b.pool.Put(used)
 }
 
 // pour writes until nothing is left.
@@ -73,8 +81,7 @@ func (l *link) pour() {
 		l.sent = time.Now()
 		l.mu.Unlock()
 		_, err := l.Conn.Write(*out)
-		*out = (*out)[:0]
-		l.buffers.Put(out)
+		l.buffers.give(out)
 		l.mu.Lock()
 		l.broken = err
 		l.room.Broadcast()

@@ -32,7 +32,7 @@ type program struct {
 	errs    *output
 
 	sending sync.Mutex
-	queue   []byte
+	queue   []string
 	writing bool
 }
 
@@ -80,21 +80,16 @@ func (h *host) begin(ctx context.Context, script string) (*program, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.send([]byte(script))
+	p.send(script)
 	return p, nil
 }
 
 // send writes to the program in the background, one text after the other: it
-// may not read while it prints. An error shows in what it prints. The text is
-// not the caller's any more.
-func (p *program) send(text []byte) {
+// may not read while it prints. An error shows in what it prints.
+func (p *program) send(texts ...string) {
 	p.sending.Lock()
 	defer p.sending.Unlock()
-	if len(p.queue) == 0 {
-		p.queue = text
-	} else {
-		p.queue = append(p.queue, text...)
-	}
+	p.queue = append(p.queue, texts...)
 	if !p.writing {
 		p.writing = p.session.wg.Go(p.write)
 	}
@@ -103,14 +98,13 @@ func (p *program) send(text []byte) {
 func (p *program) write() {
 	for {
 		p.sending.Lock()
-		text := p.queue
+		texts := p.queue
 		p.queue = nil
-		p.writing = len(text) > 0
+		p.writing = len(texts) > 0
 		p.sending.Unlock()
-		if len(text) == 0 {
+		if len(texts) == 0 || p.writePieces(texts) != nil {
 			return
 		}
-		p.writePieces(text)
 	}
 }
 
@@ -118,14 +112,24 @@ func (p *program) write() {
 // buffers of the longest packet that was ever sent: with this, each has 4 KiB.
 const pieceSize = 4000
 
-func (p *program) writePieces(text []byte) {
-	for len(text) > 0 {
-		piece := text[:min(len(text), pieceSize)]
-		if _, err := p.channel.Write(piece); err != nil {
-			return
+func (p *program) writePieces(texts []string) error {
+	piece := p.session.buffers.take()
+	defer p.session.buffers.give(piece)
+	for _, text := range texts {
+		for text != "" {
+			n := min(len(text), pieceSize-len(*piece))
+			*piece = append(*piece, text[:n]...)
+			text = text[n:]
+			if len(*piece) == pieceSize {
+				if _, err := p.channel.Write(*piece); err != nil {
+					return err
+				}
+				*piece = (*piece)[:0]
+			}
 		}
-		text = text[len(piece):]
 	}
+	_, err := p.channel.Write(*piece)
+	return err
 }
 
 // started waits for the nonce. If sudo turns out to want a password, the

@@ -12,27 +12,18 @@ import (
 var errNUL = errors.New("a value holds a NUL byte, which no shell can take")
 
 // quote makes values words of a POSIX shell. It is the only way by which
-// values get into text for a shell.
-// end follows the last one.
-func (q *quoter) quote(end string, values ...string) ([]byte, error) {
-	words := make([]string, len(values))
-	length := len(values) + len(end)
-	for i, value := range values {
+// values get into text for a shell. The text is in parts: a blank follows each
+// word, and long words are shared.
+func (q *quoter) quote(values ...string) ([]string, error) {
+	parts := make([]string, 0, 2*len(values)+1)
+	for _, value := range values {
 		word, err := q.word(value)
 		if err != nil {
 			return nil, err
 		}
-		words[i] = word
-		length += len(word)
+		parts = append(parts, word, " ")
 	}
-	line := make([]byte, 0, length)
-	for i, word := range words {
-		if i > 0 {
-			line = append(line, ' ')
-		}
-		line = append(line, word...)
-	}
-	return append(line, end...), nil
+	return parts, nil
 }
 
 // A quoter remembers long words: they are scripts, of which there are few, and

@@ -25,11 +25,11 @@ const rehearsal = `sshform_rehearse() {
 
 // Rehearse logs in through the SSH server that the step becomes.
 func (h *host) Rehearse(ctx context.Context, step apply.Step) error {
-	words, err := h.dialer.words.quote("; exit\n", append([]string{"sshform_rehearse", step.Script}, step.Args...)...)
+	words, err := h.dialer.words.quote(append([]string{"sshform_rehearse", step.Script}, step.Args...)...)
 	if err != nil {
 		return fmt.Errorf("step %s: %w", step.Name, err)
 	}
-	p, _, err := h.run(ctx, strings.ReplaceAll(rehearsal, "NONCE", h.nonce)+string(words))
+	p, _, err := h.run(ctx, strings.ReplaceAll(rehearsal, "NONCE", h.nonce)+strings.Join(words, "")+"; exit\n")
 	if err != nil {
 		return fmt.Errorf("step %s: %w", step.Name, h.error(err))
 	}

@@ -87,7 +87,7 @@ type Dialer struct {
 	closed   bool
 	keys     keyring
 	words    quoter
-	buffers  sync.Pool // of *[]byte, for what is gathered
+	buffers  buffers
 	known    map[string]*knownHosts
 	aliases  aliasCache
 	bastions map[string]*bastion

@@ -20,7 +20,8 @@ type session struct {
 	opened
 	transport net.Conn
 	keepalive time.Duration
-	release   func() // gives up the bastion; may be nil
+	buffers   *buffers // of the dialer
+	release   func()   // gives up the bastion; may be nil
 
 	quiet    atomic.Bool        // no requests of our own
 	asked    chan time.Time     // when the server asked for a sign of life
@@ -35,7 +36,7 @@ type session struct {
 }
 
 func newSession(o *opened, transport net.Conn, d *Dialer, release func()) *session {
-	s := &session{opened: *o, transport: transport, keepalive: d.keepalive(), release: release,
+	s := &session{opened: *o, transport: transport, keepalive: d.keepalive(), buffers: &d.buffers, release: release,
 		asked: make(chan time.Time, 16), failed: make(chan struct{})}
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stopping = cancel

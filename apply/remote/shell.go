@@ -97,12 +97,13 @@ func (s *shell) send(ctx context.Context, step apply.Step) (turn, error) {
 	if err := s.lost(); err != nil {
 		return turn{}, err
 	}
-	words, err := s.host.dialer.words.quote("\n", append([]string{"sshform_step", strconv.Itoa(s.steps + 1), step.Script}, step.Args...)...)
+	words, err := s.host.dialer.words.quote(append([]string{"sshform_step", strconv.Itoa(s.steps + 1), step.Script}, step.Args...)...)
 	if err != nil { // nothing was sent: the shell is still good
 		return turn{}, err
 	}
 	s.steps++
-	s.program.send(words)
+	words = append(words, "\n")
+	s.program.send(words...)
 	if s.steps == 1 {
 		if err := s.start(ctx, words); err != nil {
 			return turn{}, s.fail(err)
@@ -149,8 +150,8 @@ func (s *shell) fail(err error) error {
 
 // start waits until the conductor is there. If sudo wants a password first,
 // what was sent is sent again.
-func (s *shell) start(ctx context.Context, words []byte) error {
-	p, _, err := s.host.started(ctx, s.program, func() string { return s.text + string(words) })
+func (s *shell) start(ctx context.Context, words []string) error {
+	p, _, err := s.host.started(ctx, s.program, func() string { return s.text + strings.Join(words, "") })
 	if err != nil {
 		return err
 	}

@@ -107,7 +107,7 @@ func (h *host) beginAsking(ctx context.Context, script string) (*program, error)
 		p.Close()
 		return nil, err
 	}
-	p.send([]byte(script))
+	p.send(script)
 	return p, nil
 }
 

@@ -57,8 +57,8 @@ type sftpWire struct {
 
 	mu      sync.Mutex
 	more    *sync.Cond
-	in      []byte // answers the library has not read yet
-	granted int64  // bytes that the server may still send
+	in      [][]byte // answers the library has not read yet
+	granted int64    // bytes that the server may still send
 	err     error
 
 	written  map[string]*writing // by handle: files that are written
@@ -387,7 +387,7 @@ func (w *sftpWire) conclude(of *writing) {
 
 // deliver queues a packet for the library. It is called with mu held.
 func (w *sftpWire) deliver(packet []byte) {
-	w.in = append(w.in, packet...)
+	w.in = append(w.in, packet)
 	w.more.Broadcast()
 }
 
@@ -401,10 +401,10 @@ func (w *sftpWire) Read(p []byte) (int, error) {
 		}
 		w.more.Wait()
 	}
-	n := copy(p, w.in)
-	w.in = w.in[n:]
-	if len(w.in) == 0 {
-		w.in = nil
+	n := copy(p, w.in[0])
+	if w.in[0] = w.in[0][n:]; len(w.in[0]) == 0 {
+		w.in[0] = nil
+		w.in = w.in[1:]
 	}
 	return n, nil
 }

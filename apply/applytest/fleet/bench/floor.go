@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 
 	"github.com/pkg/sftp"
 	"golang.org/x/crypto/ssh"
@@ -25,8 +26,17 @@ const configFile = "/etc/ssh/sshd_config"
 
 // A floor is such a client.
 type floor struct {
-	fleet *fleet.Fleet
-	port  int
+	keys []ssh.PublicKey // of the hosts
+	port int
+}
+
+// newFloor makes the keys of all hosts, which costs the clients nothing.
+func newFloor(f *fleet.Fleet, port int) floor {
+	made := floor{port: port}
+	for i := range f.Len() {
+		made.keys = append(made.keys, f.HostKey(i))
+	}
+	return made
 }
 
 func (f floor) login(i int) (*ssh.Client, error) {
@@ -37,7 +47,7 @@ func (f floor) login(i int) (*ssh.Client, error) {
 	}
 	c, chans, reqs, err := ssh.NewClientConn(conn, address, &ssh.ClientConfig{
 		User: "root", Auth: []ssh.AuthMethod{ssh.PublicKeys(client)},
-		HostKeyCallback: ssh.FixedHostKey(f.fleet.HostKey(i)), HostKeyAlgorithms: []string{ssh.KeyAlgoED25519},
+		HostKeyCallback: ssh.FixedHostKey(f.keys[i]), HostKeyAlgorithms: []string{ssh.KeyAlgoED25519},
 	})
 	if err != nil {
 		return nil, err
@@ -74,6 +84,10 @@ func read(c *ssh.Client) ([]byte, error) {
 		return nil, err
 	}
 	defer files.Close()
+	return readFile(files)
+}
+
+func readFile(files *sftp.Client) ([]byte, error) {
 	file, err := files.Open(configFile)
 	if err != nil {
 		return nil, err
@@ -84,6 +98,48 @@ func read(c *ssh.Client) ([]byte, error) {
 	}
 	return content.Bytes(), file.Close()
 }
+
+// ask asks for all that a plan has to know, one after the other, and makes
+// nothing of it: the file, where its path leads, what is included, and what the
+// shell tells.
+func (f floor) ask(i int) error {
+	c, err := f.login(i)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	files, err := sftp.NewClient(c)
+	if err != nil {
+		return err
+	}
+	defer files.Close()
+	if _, err := readFile(files); err != nil {
+		return err
+	}
+	if _, err := files.RealPath(configFile); err != nil {
+		return err
+	}
+	if _, err := files.ReadDir(configFile + ".d"); err != nil {
+		return err
+	}
+	return questions(c)
+}
+
+func questions(c *ssh.Client) error {
+	s, err := c.NewSession()
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	s.Stdin = strings.NewReader(fleet.Questions(nonce))
+	out, err := s.Output("/bin/sh")
+	if err == nil && (bytes.Count(out, []byte(nonce)) != 4 || !bytes.Contains(out, []byte("port 22"))) {
+		err = fmt.Errorf("the shell said %q", out)
+	}
+	return err
+}
+
+const nonce = "0123456789abcdef0123456789abcdef"
 
 // change is a naive edit by one exec: it reads, has one script write, check,
 // rename and reload, and logs in anew to look.

@@ -70,7 +70,7 @@ func (o options) ratios(ctx context.Context, dir string, t *table) error {
 		return err
 	}
 	defer c.dialer.Close()
-	f := floor{c.fleet, s.port}
+	f := newFloor(c.fleet, s.port)
 	all := map[string][]int64{}
 	var interval int
 	do := func(name string, work func() error) error {
@@ -109,6 +109,7 @@ func (o options) ratios(ctx context.Context, dir string, t *table) error {
 		}{
 			{"login", onFloor(f.loginOnly)},
 			{"read", onFloor(f.read)},
+			{"ask", onFloor(f.ask)},
 			{"plan", func() error { _, err := c.plan(ctx, o.hosts, interval+1, true); return err }},
 			{"change", onFloor(func(i int) error { return f.change(o.hosts+i, 1000+round) })},
 			{"apply", saved(true)},
@@ -131,9 +132,12 @@ func (o options) ratios(ctx context.Context, dir string, t *table) error {
 	cpu := func(name string) float64 { return float64(median(all[name])) / 1e6 }
 	t.add("floor: TCP, handshake, publickey", cpu("login"), "ms CPU/host", 0)
 	t.add("floor: and a lean SFTP read", cpu("read"), "ms CPU/host", 0)
+	t.add("floor: and whatever else a plan asks", cpu("ask"), "ms CPU/host", 0)
+	t.ratio("floor that asks whatever a plan does : lean SFTP read", cpu("ask")/cpu("read"), 0)
 	t.add("floor: and one exec that changes, a new connection", cpu("change"), "ms CPU/host", 0)
 	t.add("plan, sshd -T compared", cpu("plan"), "ms CPU/host", 0)
 	t.ratio("plan : lean SFTP read", cpu("plan")/cpu("read"), 1.25)
+	t.ratio("plan : floor that asks whatever a plan does", cpu("plan")/cpu("ask"), 0)
 	t.add("apply, whole transaction", cpu("apply"), "ms CPU/host", 0)
 	t.ratio("apply : one-exec apply", cpu("apply")/cpu("change"), 1.9)
 	t.add("apply without rehearsal", cpu("apply without rehearsal"), "ms CPU/host", 0)
