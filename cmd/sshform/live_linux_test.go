@@ -32,12 +32,12 @@ func TestLiveArea(t *testing.T) {
 	hold, release := func() { s.must(f.signal("h2", syscall.SIGSTOP)) }, func() { s.must(f.signal("h2", syscall.SIGCONT)) }
 
 	hold()
-	shown := s.onTerminal("plan -out=saved.plan", "2/3  2 read", release)
+	shown := s.onTerminal("sshform plan -out=saved.plan", "2/3  2 read", release)
 	shows(t, shown, "Reading [", "2/3  2 read", "h2: reading for ")
 	shows(t, shown[strings.LastIndex(shown, "Reading ["):], "Reading 3 files on 3 hosts... done in ", "Plan: 0 to add, 3 to change, 0 to destroy.")
 
 	hold()
-	shown = s.onTerminal("apply saved.plan", "1/2  1 changed", release)
+	shown = s.onTerminal("sshform apply saved.plan", "1/2  1 changed", release)
 	shows(t, shown, "Wave first [", "Wave second [", "1/2  1 changed", "h2: connect for ", // the area
 		"server.fleet[\"h3\"]: Modifications complete after") // above it
 	shows(t, shown[strings.LastIndex(shown, "Wave second ["):], "Apply complete! Resources: 0 added, 3 changed, 0 destroyed.")
@@ -46,14 +46,17 @@ func TestLiveArea(t *testing.T) {
 	}
 
 	// The area is on the standard error alone, and with -json there is none.
-	s.onTerminal("plan > plan.txt", "", nil)
+	s.onTerminal("sshform plan > plan.txt", "", nil)
 	plain, err := os.ReadFile(filepath.Join(dir, "plan.txt"))
 	s.must(err)
-	if got := string(plain); !strings.HasPrefix(got, "Reading 3 files on 3 hosts... done in ") || strings.ContainsAny(got, "\x1b[") {
+	if got := string(plain); !strings.HasPrefix(got, "Reading 3 files on 3 hosts... done in ") || strings.Contains(got, "\x1b") {
 		t.Errorf("got %q in the file, want text without an area", got)
 	}
-	if shown := s.onTerminal("plan -json > plan.json", "", nil); shown != "" {
+	if shown := s.onTerminal("sshform plan -json > plan.json", "", nil); shown != "" {
 		t.Errorf("got %q on a terminal with -json, want nothing", shown)
+	}
+	if shown := s.onTerminal("TERM=dumb sshform plan", "", nil); strings.Contains(shown, "\x1b") || !strings.Contains(shown, "Reading 3 files on 3 hosts... done in ") {
+		t.Errorf("got %q on a terminal that cannot move, want lines", shown)
 	}
 }
 
@@ -67,11 +70,11 @@ func shows(t *testing.T, shown string, want ...string) {
 	}
 }
 
-// onTerminal runs sshform on a terminal and returns all that it showed. When
+// onTerminal runs a command on a terminal and returns all that was shown. When
 // sign appears it calls then.
 func (s slurmTest) onTerminal(command, sign string, then func()) string {
 	s.Helper()
-	cmd := s.command("script", "-qec", "stty cols 120 rows 30; sshform "+command, "/dev/null")
+	cmd := s.command("script", "-qec", "stty cols 120 rows 30; "+command, "/dev/null")
 	cmd.Env = append(cmd.Env, "TERM=xterm", "NO_COLOR=1")
 	screen, err := cmd.StdoutPipe()
 	s.must(err)

@@ -200,6 +200,7 @@ func (p *program) stream(f *os.File) view.Stream {
 	s := view.Stream{Writer: f, Terminal: isTerminal(f)}
 	if s.Terminal {
 		s.Width, _, _ = term.GetSize(int(f.Fd()))
+		s.Moves = p.env("TERM") != "dumb"
 	}
 	s.Colour = view.Colour(view.ColourChoice{
 		Off:        p.flags.noColor || slices.Contains(p.args, "-no-color") || slices.Contains(p.args, "--no-color"),

@@ -14,7 +14,7 @@ import (
 func (h *Human) Applying(p *plan.Plan) {
 	h.waves = len(p.Rollout.Waves)
 	h.doing, h.told = "modifying", 0
-	if h.paper.Err.Terminal {
+	if h.paper.Err.Moves {
 		h.live = newLive(h.paper.Err)
 	}
 	if h.waves < 2 && !h.paper.Concise {

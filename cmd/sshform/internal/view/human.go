@@ -139,11 +139,11 @@ func timesText(n int) string {
 func (h *Human) Reading(r Reading) {
 	h.doing, h.told = "reading", 0
 	h.begun = fmt.Sprintf("Reading %s on %s...", Count(r.Files, "file"), Count(r.Hosts, "host"))
-	if h.paper.Err.Terminal {
+	if h.paper.Err.Moves {
 		h.live = newLive(h.paper.Err)
 		h.live.read(r.Hosts)
 	}
-	if !h.paper.Err.Terminal || !h.paper.Out.Terminal {
+	if !h.paper.Err.Moves || !h.paper.Out.Terminal {
 		io.WriteString(h.paper.Out, h.begun)
 		h.reading = true
 	}

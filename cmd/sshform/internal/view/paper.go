@@ -29,7 +29,9 @@ type Stream struct {
 	// Terminal says that a person looks; Width is its columns, 0 if unknown.
 	Terminal bool
 	Width    int
-	Colour   bool
+	// Moves says that what stands there can be drawn over.
+	Moves  bool
+	Colour bool
 }
 
 // wrapWidth is where prose is wrapped.
