@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/sshform/sshform/apply"
 	"github.com/sshform/sshform/schema"
@@ -43,7 +44,7 @@ func TestABastionIsNotRushed(t *testing.T) {
 		wg.Go(func() {
 			h, err := d.Dial(t.Context(), apply.Reach{Host: "web-" + itoa(i), Connection: schema.Connection{
 				Address: "127.0.0.1", Port: port, User: behind.user, IdentityFile: behind.key,
-				ProxyJump: behind.user + "@127.0.0.1:" + itoa(bastionPort),
+				ProxyJump: behind.user + "@127.0.0.1:" + itoa(bastionPort), ConnectTimeout: 2 * time.Minute,
 			}})
 			if err != nil {
 				t.Error(err)
