@@ -29,6 +29,7 @@ func manual() manualText {
 			{"SSHFORM_SUDO_ASKPASS", "Program that prints the password for sudo on a host."},
 			{"SSHFORM_ALLOWED_SIGNERS", "File of allowed signers (ssh-keygen(1)). apply then takes signed plan files only."},
 			{"SSHFORM_MIN_SIGNATURES", "How many of them must have signed. 1 by default."},
+			{"SSHFORM_REVOKED_SIGNERS", "File of public keys, one a line, whose signatures count no more."},
 			{"SSHFORM_MAX_PLAN_AGE", "How old a plan file may be for apply."},
 			{"SSHFORM_REQUIRE_SAVED", "1: apply takes plan files only."},
 			{"SSHFORM_POLICY", "File of the machine that applies, with the site's own commands for reloading."},

@@ -20,6 +20,7 @@ import (
 // applies, never in a plan or a configuration, which a pull request can edit.
 const (
 	allowedSigners = "SSHFORM_ALLOWED_SIGNERS"
+	revokedSigners = "SSHFORM_REVOKED_SIGNERS"
 	minSignatures  = "SSHFORM_MIN_SIGNATURES"
 )
 
@@ -47,6 +48,9 @@ func (p *program) sealPolicy() (sealPolicy, error) {
 		}
 	}
 	if policy.file == "" {
+		if p.env(revokedSigners) != "" {
+			return wrong(fmt.Sprintf("%s says whose signatures count no more, and %s does not say whose count.", revokedSigners, allowedSigners))
+		}
 		if policy.least > 0 {
 			return wrong(fmt.Sprintf("%s asks for signatures, and %s does not say whose count. Let it name a file of allowed signers (ssh-keygen(1), ALLOWED SIGNERS).", minSignatures, allowedSigners))
 		}
@@ -60,6 +64,17 @@ func (p *program) sealPolicy() (sealPolicy, error) {
 	if policy.allowed, err = seal.ParseAllowed(text, time.Local); err != nil {
 		return wrong(fmt.Sprintf("%s: %s: %s", allowedSigners, policy.file, sentence(err)))
 	}
+	if file := p.env(revokedSigners); file != "" {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return wrong(revokedSigners + ": " + sentence(err))
+		}
+		revoked, err := seal.ParseRevoked(text)
+		if err != nil {
+			return wrong(fmt.Sprintf("%s: %s: %s", revokedSigners, file, sentence(err)))
+		}
+		policy.allowed.Revoke(revoked)
+	}
 	return policy, nil
 }
 
@@ -67,7 +82,7 @@ func (p *program) sealPolicy() (sealPolicy, error) {
 // does not care.
 func (p *program) needsFile() string {
 	switch {
-	case p.env(allowedSigners)+p.env(minSignatures) != "":
+	case p.env(allowedSigners)+p.env(minSignatures)+p.env(revokedSigners) != "":
 		return allowedSigners + " is set here, and only a file can be signed"
 	case p.env("SSHFORM_REQUIRE_SAVED") == "1":
 		return "SSHFORM_REQUIRE_SAVED is set here"

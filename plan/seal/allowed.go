@@ -12,7 +12,13 @@ import (
 )
 
 // Allowed are the signers that somebody trusts: an allowed_signers file.
-type Allowed struct{ lines []line }
+type Allowed struct {
+	lines   []line
+	revoked Revoked
+}
+
+// Revoke makes signatures with these keys count no more, whatever lines say.
+func (a *Allowed) Revoke(keys Revoked) { a.revoked = keys }
 
 // A line of allowed_signers: who may sign with which key, or whose
 // certificates count.

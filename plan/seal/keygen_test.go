@@ -93,11 +93,12 @@ func (d *desk) sign(key, namespace string) []byte {
 }
 
 // verify asks ssh-keygen whether the signature is of alice.
-func (d *desk) verify(allowed string, signature, message []byte) error {
+func (d *desk) verify(allowed string, signature, message []byte, more ...string) error {
 	d.t.Helper()
 	d.write("allowed_signers", []byte(allowed))
 	d.write("verified.sig", signature)
-	_, err := d.command(message, "-Y", "verify", "-f", d.path("allowed_signers"), "-I", who, "-n", Namespace, "-s", d.path("verified.sig"))
+	args := []string{"-Y", "verify", "-f", d.path("allowed_signers"), "-I", who, "-n", Namespace, "-s", d.path("verified.sig")}
+	_, err := d.command(message, append(args, more...)...)
 	return err
 }
 

@@ -125,6 +125,9 @@ func (a *Allowed) judge(message io.ReadSeeker, s *sshsig.Signature, now time.Tim
 	if s.Signature.Format == ssh.KeyAlgoRSA {
 		return Signer{}, refusal("it uses SHA-1")
 	}
+	if strings.HasPrefix(s.Signature.Format, "sk-") && !touched(s.Signature) {
+		return Signer{}, refusal("nobody touched the token that made it, so a program could have")
+	}
 	if _, err := message.Seek(0, io.SeekStart); err != nil {
 		return Signer{}, err
 	}
@@ -135,9 +138,18 @@ func (a *Allowed) judge(message io.ReadSeeker, s *sshsig.Signature, now time.Tim
 		}
 		return Signer{}, refusal("it is not a signature of this file")
 	}
+	if a.revoked.has(s.PublicKey) {
+		return Signer{}, refusal("its key, or the authority that certified it, is revoked")
+	}
 	principals, err := a.principals(s.PublicKey, now)
 	return Signer{principals, ssh.FingerprintSHA256(plain(s.PublicKey))}, err
 }
+
+// touched reports whether a token says that somebody was there when it signed:
+// the first bit of the flags, which follow the signature (PROTOCOL.u2f). sshd
+// demands it, too, unless a key says otherwise, which no line of
+// allowed_signers can.
+func touched(s *ssh.Signature) bool { return len(s.Rest) > 0 && s.Rest[0]&1 != 0 }
 
 // readErrors tells a file that cannot be read from a wrong signature.
 type readErrors struct {
