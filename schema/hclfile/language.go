@@ -98,7 +98,7 @@ func variableBlock() blockType {
 			{name: "type", takes: aType, doc: "string, number, bool, list(…), set(…), map(…), tuple([…]), object({… optional(…)}) or any."},
 			{name: "default", takes: anyValue, doc: "The value when none is given; without it one must be given."},
 			{name: "description", takes: aString, doc: "What the value is for."},
-			{name: "sensitive", takes: aBool, doc: "Never print or store the value. It may not reach a setting, an address or a path."},
+			{name: "sensitive", takes: aBool, doc: "Never print or store the value. It may not reach a setting, an address or a path, and its default can only be null."},
 			{name: "nullable", takes: aBool, doc: "Whether null is a value; true by default. When false, null means the default."},
 			{name: "ephemeral", takes: aBool, doc: "Do not store the value in plans."},
 		},
