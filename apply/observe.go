@@ -65,7 +65,7 @@ func Observe(ctx context.Context, cfg *schema.Config, opts ObserveOptions) iter.
 			group.SetLimit(cmp.Or(opts.Parallelism, DefaultParallelism))
 			for _, targets := range hosts {
 				group.Go(func() error {
-					done <- observeHost(ctx, targets, opts)
+					done <- observeHost(ctx, targets, &opts)
 					return nil
 				})
 			}
@@ -128,21 +128,40 @@ func serialised(f func(Event)) func(Event) {
 	}
 }
 
-func observeHost(ctx context.Context, targets []schema.Target, opts ObserveOptions) *plan.Observed {
+// observeHost reads one host and tells of it. Its stack lies under all that is
+// done for the host, so large values are kept off it.
+func observeHost(ctx context.Context, targets []schema.Target, opts *ObserveOptions) *plan.Observed {
 	began := time.Now()
-	event := Event{Kind: RefreshStarted, Time: began, Host: targets[0].Host.Name}
-	for _, t := range targets {
-		event.Addresses = append(event.Addresses, t.Address)
-	}
-	opts.Events(event)
+	tellStarted(targets, began, opts)
 	o, step, err := read(ctx, targets, opts)
-	event.Kind, event.Time, event.Elapsed = RefreshCompleted, time.Now(), time.Since(began)
+	tellRead(targets, began, step, err, opts)
+	if err != nil {
+		return &plan.Observed{Host: targets[0].Host.Name, Step: string(step), Err: err.Error()}
+	}
+	return o
+}
+
+func tellStarted(targets []schema.Target, began time.Time, opts *ObserveOptions) {
+	opts.Events(Event{Kind: RefreshStarted, Time: began, Host: targets[0].Host.Name, Addresses: addressesOf(targets)})
+}
+
+func tellRead(targets []schema.Target, began time.Time, step StepName, err error, opts *ObserveOptions) {
+	event := Event{
+		Kind: RefreshCompleted, Time: time.Now(), Elapsed: time.Since(began),
+		Host: targets[0].Host.Name, Addresses: addressesOf(targets),
+	}
 	if err != nil {
 		event.Kind, event.Step, event.Err = RefreshErrored, step, err
-		o = &plan.Observed{Host: event.Host, Step: string(step), Err: err.Error()}
 	}
 	opts.Events(event)
-	return o
+}
+
+func addressesOf(targets []schema.Target) []schema.Address {
+	all := make([]schema.Address, len(targets))
+	for i := range targets {
+		all[i] = targets[i].Address
+	}
+	return all
 }
 
 // reachOf returns how a host is reached. Its blocks must agree: one host is
@@ -159,29 +178,37 @@ func reachOf(targets []schema.Target) (Reach, error) {
 
 // read reads one host. The step is StepConnect, or StepCheck for what came
 // after.
-func read(ctx context.Context, targets []schema.Target, opts ObserveOptions) (*plan.Observed, StepName, error) {
-	reach, err := reachOf(targets)
-	if err != nil {
-		return nil, StepConnect, err
-	}
-	host, err := DialTwice(ctx, opts.Dialer, reach, opts.Events)
+func read(ctx context.Context, targets []schema.Target, opts *ObserveOptions) (*plan.Observed, StepName, error) {
+	host, err := dialFor(ctx, targets, opts)
 	if err != nil {
 		return nil, StepConnect, err
 	}
 	defer host.Close()
-	facts := host.Facts()
-	r := reader{
-		host: host, targets: targets, asks: opts.Asks, dumps: opts.dumps,
-		seen: &plan.Observed{
-			Host: reach.Host, Connection: facts.Connection, Release: facts.Release,
-			Files: map[string]plan.File{}, Folders: map[string]plan.Folder{},
-			Answers: map[plan.Login]plan.Answer{},
-		},
-	}
+	r := newReader(host, targets, opts)
 	if err := r.read(ctx); err != nil {
 		return nil, StepCheck, err
 	}
 	return r.seen, "", nil
+}
+
+func dialFor(ctx context.Context, targets []schema.Target, opts *ObserveOptions) (Host, error) {
+	reach, err := reachOf(targets)
+	if err != nil {
+		return nil, err
+	}
+	return DialTwice(ctx, opts.Dialer, reach, opts.Events)
+}
+
+func newReader(host Host, targets []schema.Target, opts *ObserveOptions) *reader {
+	facts := host.Facts()
+	return &reader{
+		host: host, targets: targets, asks: opts.Asks, dumps: opts.dumps,
+		seen: &plan.Observed{
+			Host: targets[0].Host.Name, Connection: facts.Connection, Release: facts.Release,
+			Files: map[string]plan.File{}, Folders: map[string]plan.Folder{},
+			Answers: map[plan.Login]plan.Answer{},
+		},
+	}
 }
 
 // A reader reads one host.
@@ -207,6 +234,14 @@ func (r *reader) read(ctx context.Context) error {
 		return err
 	}
 	defer r.shell.Close()
+	if err := r.first(ctx); err != nil {
+		return err
+	}
+	return r.rounds(ctx)
+}
+
+// first looks around while what is certainly wanted travels.
+func (r *reader) first(ctx context.Context) error {
 	early, guesses := r.early()
 	together, inner := errgroup.WithContext(ctx)
 	together.Go(func() error { return r.look(inner) })
@@ -221,6 +256,11 @@ func (r *reader) read(ctx context.Context) error {
 		r.seen.Folders[name] = folders[name]
 	}
 	r.guessed = folders
+	return nil
+}
+
+// rounds asks what is still wanted and fetches it, until nothing is.
+func (r *reader) rounds(ctx context.Context) error {
 	for range maxRounds {
 		asking := r.asks(r.targets, r.seen)
 		if r.knows(asking) {

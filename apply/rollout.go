@@ -28,8 +28,8 @@ type rollout struct {
 
 // A job is one host of a wave.
 type job struct {
-	host  plan.HostPlan
-	index int // in Report.Hosts
+	host  *plan.HostPlan // the plan's own
+	index int            // in Report.Hosts
 }
 
 func (r *rollout) run(ctx context.Context) error {
@@ -52,7 +52,8 @@ func (r *rollout) run(ctx context.Context) error {
 // need nothing are done.
 func (r *rollout) deal() map[string][]job {
 	waves := map[string][]job{}
-	for _, h := range r.plan.Hosts {
+	for i := range r.plan.Hosts {
+		h := &r.plan.Hosts[i]
 		if !r.mine(h.Host) {
 			continue
 		}
@@ -174,7 +175,7 @@ func (r *rollout) work(ctx context.Context, w plan.Wave, jobs []job, state *Wave
 		case f := <-results:
 			inFlight--
 			r.settle(f, state)
-			if err := r.journal.host(f.report, f.host); err != nil && journalErr == nil {
+			if err := r.journal.host(f.report, *f.host); err != nil && journalErr == nil {
 				journalErr = err
 				r.stop(Stopped{Kind: "journal", Wave: w.Name})
 			}
@@ -199,14 +200,14 @@ func isClosed(c <-chan struct{}) bool {
 }
 
 type finished struct {
-	host    plan.HostPlan
+	host    *plan.HostPlan
 	index   int
 	report  HostReport
 	pending bool
 }
 
 func (r *rollout) carryOut(ctx context.Context, j job) finished {
-	t := transaction{plan: j.host, planID: r.report.PlanID, mode: r.plan.Mode, run: r.opts.RunID, opts: r.opts, tell: r.opts.Events}
+	t := &transaction{plan: j.host, planID: r.report.PlanID, mode: r.plan.Mode, run: r.opts.RunID, opts: r.opts, tell: r.opts.Events}
 	report := t.carryOut(ctx)
 	return finished{j.host, j.index, report, t.pending}
 }
@@ -283,7 +284,7 @@ func (r *rollout) replace(j job, report HostReport, state *WaveReport) {
 	state.Counts[r.report.Hosts[j.index].Outcome]--
 	state.Counts[report.Outcome]++
 	r.report.Hosts[j.index] = report
-	r.journal.host(report, j.host)
+	r.journal.host(report, *j.host)
 }
 
 // each does something with some hosts of a wave, several at a time.

@@ -51,7 +51,8 @@ func (r *rollout) takeBack(ctx context.Context, j job, run string) HostReport {
 		e.TakesBack = true
 		r.opts.Events(e)
 	}
-	t := transaction{plan: reversed(j.host), planID: r.report.PlanID, mode: plan.Restore, run: opts.RunID, opts: opts, tell: tell, revert: run}
+	back := reversed(*j.host)
+	t := transaction{plan: &back, planID: r.report.PlanID, mode: plan.Restore, run: opts.RunID, opts: opts, tell: tell, revert: run}
 	return t.carryOut(ctx)
 }
 

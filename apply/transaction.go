@@ -46,7 +46,7 @@ var errAlreadyDone = errors.New("the files are as the plan leaves them")
 
 // A transaction changes one host.
 type transaction struct {
-	plan   plan.HostPlan
+	plan   *plan.HostPlan
 	planID string
 	mode   plan.Mode
 	run    string

@@ -131,7 +131,7 @@ func TestRule22TheControllerIsFirst(t *testing.T) {
 		20 * time.Second: 5 * time.Second,
 		8 * time.Second:  2 * time.Second,
 	} {
-		tr := transaction{plan: plan.HostPlan{Run: plan.Run{ConfirmTimeout: timeout}}}
+		tr := transaction{plan: &plan.HostPlan{Run: plan.Run{ConfirmTimeout: timeout}}}
 		if got := tr.confirmBudget(); got != want {
 			t.Errorf("of %s: got %s, want %s", timeout, got, want)
 		}
