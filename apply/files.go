@@ -25,24 +25,33 @@ func readPaths(ctx context.Context, fsys fs.FS, asking plan.Asking, files map[st
 	together, inner := errgroup.WithContext(ctx)
 	together.SetLimit(filesTogether)
 	var mu sync.Mutex
+	aFile := func(name string) error {
+		f, err := readFile(fsys, name)
+		mu.Lock()
+		defer mu.Unlock()
+		files[name] = f
+		return cmp.Or(err, inner.Err())
+	}
+	aFolder := func(name string) error {
+		f, err := readFolder(fsys, name)
+		mu.Lock()
+		defer mu.Unlock()
+		folders[name] = f
+		return cmp.Or(err, inner.Err())
+	}
+	own := func() error { return nil } // what is read without a goroutine of its own
+	if n := len(asking.Files); n > 0 {
+		name := asking.Files[n-1]
+		asking.Files, own = asking.Files[:n-1], func() error { return aFile(name) }
+	}
 	for _, name := range asking.Files {
-		together.Go(func() error {
-			f, err := readFile(fsys, name)
-			mu.Lock()
-			defer mu.Unlock()
-			files[name] = f
-			return cmp.Or(err, inner.Err())
-		})
+		together.Go(func() error { return aFile(name) })
 	}
 	for _, name := range asking.Folders {
-		together.Go(func() error {
-			f, err := readFolder(fsys, name)
-			mu.Lock()
-			defer mu.Unlock()
-			folders[name] = f
-			return cmp.Or(err, inner.Err())
-		})
+		together.Go(func() error { return aFolder(name) })
 	}
+	err := own()
+	together.Go(func() error { return err })
 	return together.Wait()
 }
 

@@ -247,7 +247,8 @@ func (r *reader) first(ctx context.Context) error {
 	together.Go(func() error { return r.look(inner) })
 	files, folders := map[string]plan.File{}, map[string]plan.Folder{}
 	wanted := plan.Asking{Files: early.Files, Folders: slices.Concat(early.Folders, guesses)}
-	together.Go(func() error { return readPaths(inner, r.fsys, wanted, files, folders) })
+	err := readPaths(inner, r.fsys, wanted, files, folders)
+	together.Go(func() error { return err })
 	if err := together.Wait(); err != nil {
 		return err
 	}

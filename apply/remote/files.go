@@ -53,23 +53,28 @@ func (h *host) FS(ctx context.Context) (fs.FS, error) {
 	return &files{ctx: ctx, host: h, sftp: start, read: map[string]bool{}}, nil
 }
 
-// ask makes one request, or some that travel together, within the time of one.
-func ask[T any](ctx context.Context, h *host, start *sftpStart, grant int64, f func(*sftp.Client) (T, error)) (T, error) {
+// ask makes one request about files, or some that travel together, within the
+// time of one. It needs no goroutine: when the time is over or ctx is done, SFTP
+// ends, and the request with it. What it answers later, nobody could tell apart.
+func ask[T any](f *files, grant int64, do func(*sftp.Client) (T, error)) (T, error) {
 	var none T
-	client, err := start.wait(ctx)
+	client, err := f.sftp.wait(f.ctx)
 	if err != nil {
-		return none, h.error(err)
+		return none, f.host.error(err)
 	}
-	start.wire.grant(grant)
-	value, err := within(ctx, start.wire.session, h.dialer.requestTimeout(), "sftp-server", func() (T, error) { return f(client) })
-	var timeout *TimeoutError
-	if errors.As(err, &timeout) {
-		start.wire.Close() // what it answers later, nobody could tell apart
+	wire := f.sftp.wire
+	wire.grant(grant)
+	ctx, cancel := context.WithTimeoutCause(f.ctx, f.host.dialer.requestTimeout(), &TimeoutError{What: "sftp-server"})
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { wire.session.wg.Go(func() { wire.Close() }) })()
+	value, err := do(client)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return none, context.Cause(ctx)
+	case errors.Is(err, sftp.ErrSSHFxConnectionLost):
+		err = wire.because(err)
 	}
-	if errors.Is(err, sftp.ErrSSHFxConnectionLost) {
-		err = start.wire.because(err)
-	}
-	return value, err
+	return value, wire.session.because(err)
 }
 
 func (f *files) path(op, name string) (string, error) {
@@ -111,7 +116,7 @@ func (f *files) Open(name string) (fs.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	opened, err := ask(f.ctx, f.host, f.sftp, grantSmall, func(c *sftp.Client) (*opening, error) { return open(c, p) })
+	opened, err := ask(f, grantSmall, func(c *sftp.Client) (*opening, error) { return open(c, p) })
 	if err != nil {
 		return nil, pathError("open", name, err)
 	}
@@ -207,7 +212,7 @@ func (f *files) ReadFile(name string) ([]byte, error) {
 	if err := f.count(name); err != nil {
 		return nil, pathError("open", name, err)
 	}
-	content, err := ask(f.ctx, f.host, f.sftp, MaxFileSize+grantSmall, func(c *sftp.Client) ([]byte, error) {
+	content, err := ask(f, MaxFileSize+grantSmall, func(c *sftp.Client) ([]byte, error) {
 		opened, err := open(c, p)
 		if err != nil {
 			return nil, err
@@ -260,7 +265,7 @@ func (f *files) stat(op, name string, do func(*sftp.Client, string) (fs.FileInfo
 	if err != nil {
 		return nil, err
 	}
-	got, err := ask(f.ctx, f.host, f.sftp, grantSmall, func(c *sftp.Client) (fs.FileInfo, error) { return do(c, p) })
+	got, err := ask(f, grantSmall, func(c *sftp.Client) (fs.FileInfo, error) { return do(c, p) })
 	if err != nil {
 		return nil, pathError(op, name, err)
 	}
@@ -273,7 +278,7 @@ func (f *files) ReadLink(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	to, err := ask(f.ctx, f.host, f.sftp, grantSmall, func(c *sftp.Client) (string, error) { return c.ReadLink(p) })
+	to, err := ask(f, grantSmall, func(c *sftp.Client) (string, error) { return c.ReadLink(p) })
 	return to, pathError("readlink", name, err)
 }
 
@@ -283,7 +288,7 @@ func (f *files) RealPath(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	to, err := ask(f.ctx, f.host, f.sftp, grantSmall, func(c *sftp.Client) (string, error) { return c.RealPath(p) })
+	to, err := ask(f, grantSmall, func(c *sftp.Client) (string, error) { return c.RealPath(p) })
 	if err != nil {
 		return "", pathError("realpath", name, err)
 	}
@@ -302,7 +307,7 @@ func (f *files) ReadDir(name string) ([]fs.DirEntry, error) {
 	if err != nil {
 		return nil, err
 	}
-	infos, err := ask(f.ctx, f.host, f.sftp, grantListing, func(c *sftp.Client) ([]fs.FileInfo, error) { return c.ReadDir(p) })
+	infos, err := ask(f, grantListing, func(c *sftp.Client) ([]fs.FileInfo, error) { return c.ReadDir(p) })
 	if err != nil {
 		return nil, pathError("readdir", name, err)
 	}
@@ -359,7 +364,7 @@ func (f *file) Read(p []byte) (int, error) {
 		return 0, pathError("read", f.name, fs.ErrClosed)
 	}
 	if f.content == nil {
-		content, err := ask(f.files.ctx, f.files.host, f.files.sftp, MaxFileSize+grantSmall, func(*sftp.Client) ([]byte, error) { return f.opened.read() })
+		content, err := ask(f.files, MaxFileSize+grantSmall, func(*sftp.Client) ([]byte, error) { return f.opened.read() })
 		if err != nil {
 			return 0, pathError("read", f.name, err)
 		}

@@ -30,9 +30,24 @@ func (h *host) Stage(ctx context.Context, staged []apply.Staged) error {
 		}
 		total += grantSmall + int64(len(f.Bytes))/32
 	}
-	_, err = ask(ctx, h, start, total, func(c *sftp.Client) (struct{}, error) {
-		return struct{}{}, stageAll(c, start.wire, staged)
+	client, err := start.wait(ctx)
+	if err != nil {
+		return h.error(err)
+	}
+	wire := start.wire
+	wire.grant(total)
+	// What is written may wait for a host that takes nothing, and so it has a
+	// goroutine that can be left behind.
+	_, err = within(ctx, wire.session, h.dialer.requestTimeout(), "sftp-server", func() (struct{}, error) {
+		return struct{}{}, stageAll(client, wire, staged)
 	})
+	var timeout *TimeoutError
+	if errors.As(err, &timeout) {
+		wire.Close()
+	}
+	if errors.Is(err, sftp.ErrSSHFxConnectionLost) {
+		err = wire.because(err)
+	}
 	return err
 }
 
