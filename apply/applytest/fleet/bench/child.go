@@ -14,25 +14,28 @@ import (
 	"strings"
 
 	"github.com/sshform/sshform/apply"
+	"github.com/sshform/sshform/apply/applytest/fleet"
 )
 
 // A trial is work in a process of its own, whose memory is its alone.
 type trial struct {
-	Work     string // "plan" or "apply"
+	Work     string // "plan" or "apply"; "read", "ask" or "change" of the floor
 	Port     int
 	Hosts    int
 	Others   int // further lines of known_hosts
 	Parallel int
 	Interval int // declared; an apply that repeats one changes nothing
 	Hashed   bool
+	Held     bool // only look at who holds what when all hosts stand still
 	Dir      string
 }
 
 // A result is what a trial took.
 type result struct {
 	cost
-	Idle int // KiB held before the work
-	Peak int // KiB held at most
+	Idle int          // KiB held before the work
+	Peak int          // KiB held at most
+	Each fleet.Weight // of a trial that is Held: what each host adds
 }
 
 // child is the process of a trial. One host is planned first, so that what is
@@ -49,6 +52,9 @@ func child(args []string) error {
 	if err := json.Unmarshal([]byte(*spec), &t); err != nil {
 		return err
 	}
+	if t.Held {
+		weighable()
+	}
 	c, err := newController(t.Dir, t.Port, t.Hosts, t.Others, t.Parallel, t.Hashed)
 	if err != nil {
 		return err
@@ -58,18 +64,17 @@ func child(args []string) error {
 	if _, err := c.plan(ctx, 1, t.Interval, true); err != nil {
 		return err
 	}
-	work := func() error {
-		_, err := c.plan(ctx, t.Hosts, t.Interval, true)
-		return err
-	}
-	if t.Work == "apply" {
-		p, err := c.plan(ctx, t.Hosts, t.Interval, true)
-		if err != nil {
+	var r result
+	if t.Held {
+		if r.Each, err = t.hold(ctx, c); err != nil {
 			return err
 		}
-		work = func() error { return c.apply(ctx, p, apply.Changed) }
+		return json.NewEncoder(os.Stdout).Encode(r)
 	}
-	var r result
+	work, err := t.work(ctx, c)
+	if err != nil {
+		return err
+	}
 	if r.Idle, err = peak(); err != nil {
 		return err
 	}
@@ -80,6 +85,28 @@ func child(args []string) error {
 		return err
 	}
 	return json.NewEncoder(os.Stdout).Encode(r)
+}
+
+// work is what is measured.
+func (t trial) work(ctx context.Context, c *controller) (func() error, error) {
+	f := newFloor(c.fleet, t.Port)
+	switch t.Work {
+	case "read":
+		return func() error { return fanOut(ctx, t.Hosts, t.Parallel, f.read) }, nil
+	case "ask":
+		return func() error { return fanOut(ctx, t.Hosts, t.Parallel, f.ask) }, nil
+	case "change":
+		return func() error {
+			return fanOut(ctx, t.Hosts, t.Parallel, func(i int) error { return f.change(i, t.Interval) })
+		}, nil
+	case "apply":
+		p, err := c.plan(ctx, t.Hosts, t.Interval, true)
+		return func() error { return c.apply(ctx, p, apply.Changed) }, err
+	}
+	return func() error {
+		_, err := c.plan(ctx, t.Hosts, t.Interval, true)
+		return err
+	}, nil
 }
 
 // run does the trial.

@@ -28,6 +28,8 @@ type controller struct {
 	dialer   *remote.Dialer
 	key      string
 	parallel int
+	dialed   dialed
+	answered func() // called when a host has answered about logins; nil is not
 }
 
 // newController writes known_hosts for all hosts and as many further ones as others
@@ -42,10 +44,9 @@ func newController(dir string, port, hosts, others, parallel int, hashed bool) (
 	if err != nil {
 		return nil, err
 	}
-	return &controller{
-		fleet: f, key: key, parallel: parallel,
-		dialer: &remote.Dialer{User: "root", Home: dir, KnownHosts: []string{known}},
-	}, nil
+	c := &controller{fleet: f, key: key, parallel: parallel}
+	c.dialer = &remote.Dialer{User: "root", Home: dir, KnownHosts: []string{known}, DialTCP: c.dialed.dial}
+	return c, nil
 }
 
 // plan plans an interval for the first n hosts.
@@ -54,7 +55,14 @@ func (c *controller) plan(ctx context.Context, n, interval int, rehearsal bool) 
 	for i := range cfg.Targets {
 		cfg.Targets[i].Verify.SkipRehearsal = !rehearsal
 	}
-	observed := apply.Observe(ctx, cfg, apply.ObserveOptions{Dialer: c.dialer, Asks: new(plan.Questions).Asks, Parallelism: c.parallel})
+	asks := new(plan.Questions).Asks
+	observed := apply.Observe(ctx, cfg, apply.ObserveOptions{Dialer: c.dialer, Parallelism: c.parallel, Asks: func(targets []schema.Target, o *plan.Observed) plan.Asking {
+		asking := asks(targets, o)
+		if c.answered != nil && len(o.Answers) > 0 {
+			c.answered()
+		}
+		return asking
+	}})
 	p, diags := plan.Build(cfg, observed, plan.BuildOptions{})
 	if diags.HasErrors() {
 		return nil, fmt.Errorf("plan: %d diagnostics, the first: %s %s", len(diags), diags[0].Summary, diags[0].Detail)

@@ -28,6 +28,7 @@ const configFile = "/etc/ssh/sshd_config"
 type floor struct {
 	keys []ssh.PublicKey // of the hosts
 	port int
+	halt func() // called when read has read the file; nil is not
 }
 
 // newFloor makes the keys of all hosts, which costs the clients nothing.
@@ -74,17 +75,21 @@ func (f floor) read(i int) error {
 		return err
 	}
 	defer c.Close()
-	_, err = read(c)
+	_, err = f.readBy(c)
 	return err
 }
 
-func read(c *ssh.Client) ([]byte, error) {
+func (f floor) readBy(c *ssh.Client) ([]byte, error) {
 	files, err := sftp.NewClient(c)
 	if err != nil {
 		return nil, err
 	}
 	defer files.Close()
-	return readFile(files)
+	content, err := readFile(files)
+	if f.halt != nil {
+		f.halt()
+	}
+	return content, err
 }
 
 func readFile(files *sftp.Client) ([]byte, error) {
@@ -149,7 +154,7 @@ func (f floor) change(i int, interval int) error {
 		return err
 	}
 	defer c.Close()
-	content, err := read(c)
+	content, err := f.readBy(c)
 	if err != nil {
 		return err
 	}

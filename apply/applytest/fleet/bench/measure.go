@@ -211,12 +211,17 @@ func (o options) memory(ctx context.Context, dir string, t *table) error {
 		return err
 	}
 	defer s.end()
-	for i, work := range []string{"plan", "apply"} {
+	for i, m := range []struct {
+		work, what string
+		target     float64
+	}{
+		{"read", "floor: lean SFTP read", 0}, {"ask", "floor: asking what a plan asks", 0}, {"change", "floor: one-exec apply", 0}, {"plan", "plan", 200}, {"apply", "apply", 200},
+	} {
 		var each []float64
 		for n := range 3 {
 			var peaks []int
 			for j, parallel := range []int{few, many} {
-				r, err := trial{Work: work, Port: s.port, Hosts: 2 * parallel, Parallel: parallel, Interval: 10 + 100*i + 10*n + j, Dir: filepath.Join(dir, "memory")}.run()
+				r, err := trial{Work: m.work, Port: s.port, Hosts: 2 * parallel, Parallel: parallel, Interval: 10 + 100*i + 10*n + j, Dir: filepath.Join(dir, "memory")}.run()
 				if err != nil {
 					return err
 				}
@@ -224,9 +229,9 @@ func (o options) memory(ctx context.Context, dir string, t *table) error {
 			}
 			each = append(each, float64(peaks[1]-peaks[0])/(many-few))
 		}
-		t.add(work+": memory for each host in flight, 20 to 120", median(each), "KiB", 200)
+		t.add(m.what+": memory for each host in flight, 20 to 120", median(each), "KiB", m.target)
 	}
-	return nil
+	return o.held(s.port, dir, t)
 }
 
 // distance plans hosts that are far away.
