@@ -143,11 +143,30 @@ func (h *Human) instance(in instance) {
 	if hiddenOnes > 0 {
 		h.comment(fmt.Sprintf("(%s hidden)", Count(hiddenOnes, "unchanged setting")))
 	}
-	for _, note := range c.Notes {
-		h.comment(note)
-	}
+	h.notes(c.Notes)
 	if notice := noticeText(in); notice != "" {
 		h.comment(notice)
+	}
+}
+
+// How many notes of a change are shown without -full: a file may have thousands
+// of blocks that keep another value, each with a note. What concerns the change
+// as a whole comes last.
+const (
+	firstNotes = 10
+	lastNotes  = 20
+)
+
+func (h *Human) notes(all []string) {
+	last := len(all) - lastNotes
+	hide := !h.paper.Full && last > firstNotes+1
+	for i, note := range all {
+		switch {
+		case !hide || i < firstNotes || i >= last:
+			h.comment(note)
+		case i == firstNotes:
+			h.comment(fmt.Sprintf("… %s, which -full shows …", more(last-firstNotes, "note")))
+		}
 	}
 }
 

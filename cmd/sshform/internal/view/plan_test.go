@@ -163,6 +163,29 @@ func TestAnotherNoteIsAnotherGroup(t *testing.T) {
 	}
 }
 
+// TestVeryManyNotes: those in the middle are counted, and shown with Full.
+func TestVeryManyNotes(t *testing.T) {
+	for _, c := range []struct {
+		notes, shown int
+		full         bool
+	}{{31, 31, false}, {1000, 30, false}, {1000, 1000, true}} {
+		p := fleet(1)
+		for i := range c.notes {
+			p.Hosts[0].Changes[0].Notes = append(p.Hosts[0].Changes[0].Notes, fmt.Sprintf("remark %d", i))
+		}
+		out, _ := printed(Paper{Full: c.full}, func(h *Human) { h.Plan(Shown{Plan: p}) })
+		if got := strings.Count(out, "# remark "); got != c.shown {
+			t.Errorf("got %d of %d notes, want %d", got, c.notes, c.shown)
+		}
+		if !strings.Contains(out, fmt.Sprintf("# remark %d\n", c.notes-1)) {
+			t.Errorf("the last of %d notes is not shown", c.notes)
+		}
+		if hidden := strings.Contains(out, "970 more notes, which -full shows"); hidden != (c.shown < c.notes) {
+			t.Errorf("%d of %d notes: got the count of the others %t:\n%s", c.shown, c.notes, hidden, out)
+		}
+	}
+}
+
 func BenchmarkPlanOf5000Hosts(b *testing.B) {
 	p := fleet(5000)
 	for b.Loop() {
