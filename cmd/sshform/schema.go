@@ -37,8 +37,9 @@ func (p *program) schemaCommand() *cobra.Command {
 		Short: "Print the JSON schema of a format",
 		Long: "Prints the JSON schema (draft 2020-12) of something that sshform reads or writes: config, the " +
 			"language in its JSON syntax, for editors; inventory, what inventory programs print; plan, each line of " +
-			"a plan file; ui, each line of -json and -json-into; show, report, validate, output and version, the " +
-			"documents of show -json, -result, validate -json, output -json and version -json.",
+			"a plan file; ui, each line of -json and -json-into; show, report, validate, output, version, lint, history, " +
+			"locks, inspect, explain and probe, the documents that show -json, -result, and those commands with -json " +
+			"write; runs -json is that of locks.",
 		Args:      atMost(1),
 		ValidArgs: schemaNames(),
 	}
