@@ -105,6 +105,7 @@ func (p *program) load(ctx context.Context, l loading) (*hclfile.Configuration, 
 	if err := someConfiguration("."); err != nil {
 		return nil, err
 	}
+	defer p.collectLess()()
 	configuration, found := hclfile.Load(ctx, ".", p.loadOptions(l))
 	p.hideSecrets(configuration, l)
 	p.showSources(configuration)

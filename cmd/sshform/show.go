@@ -31,6 +31,7 @@ func (p *program) showCommand() *cobra.Command {
 		fs.BoolVar(&p.flags.full, "full", false, "Show the change of every host, not one for each group of equal ones.")
 	})
 	c.RunE = func(c *cobra.Command, args []string) error {
+		defer p.collectLess()()
 		switch {
 		case asLines && !asJSON:
 			return problem("Option needs another", "-lines goes with -json.")
