@@ -105,7 +105,7 @@ func runStep(ctx context.Context, text string) (apply.Answer, error) {
 	case err != nil && !errors.As(err, &exit):
 		return apply.Answer{}, err
 	}
-	return apply.Answer{Status: status(cmd), Stdout: stdout.Bytes(), Stderr: stderr.Bytes()}, nil
+	return apply.Answer{Status: status(cmd), Stdout: stdout.got.Bytes(), Stderr: stderr.got.Bytes()}, nil
 }
 
 // status is as a shell tells it: 128 and the signal for a program that one
@@ -118,19 +118,21 @@ func status(cmd *exec.Cmd) int {
 }
 
 // bounded keeps what fits. With cut, more is dropped; without it is an error.
+// The buffer is not embedded: io.Copy would fill it through ReadFrom, past the
+// limit.
 type bounded struct {
-	bytes.Buffer
+	got       bytes.Buffer
 	limit     int
 	cut, full bool
 }
 
 func (b *bounded) Write(p []byte) (int, error) {
-	room := b.limit - b.Len()
+	room := b.limit - b.got.Len()
 	if len(p) <= room {
-		return b.Buffer.Write(p)
+		return b.got.Write(p)
 	}
 	b.full = true
-	b.Buffer.Write(p[:room])
+	b.got.Write(p[:room])
 	if b.cut {
 		return len(p), nil
 	}

@@ -144,7 +144,7 @@ func askGit(ctx context.Context, dir string, args ...string) (string, error) {
 	if err := cmd.Run(); err != nil {
 		return "", err
 	}
-	return out.String(), nil
+	return out.got.String(), nil
 }
 
 // maxListed bounds what Git may list, in bytes: a folder with far more files

@@ -36,15 +36,16 @@ func (p *program) runInventory(ctx context.Context, call inventory.Call) ([]byte
 	case err != nil:
 		return nil, err
 	}
-	return out.Bytes(), nil
+	return out.got.Bytes(), nil
 }
 
 // waitDelay is how long an ended program's pipes are waited for.
 const waitDelay = 2 * time.Second
 
-// A limitedBuffer refuses more than left bytes, which ends the program.
+// A limitedBuffer refuses more than left bytes, which ends the program. The
+// buffer is not embedded: io.Copy would fill it through ReadFrom, past the limit.
 type limitedBuffer struct {
-	bytes.Buffer
+	got  bytes.Buffer
 	left int
 	full bool
 }
@@ -56,5 +57,5 @@ func (b *limitedBuffer) Write(p []byte) (int, error) {
 		return 0, fmt.Errorf("too much output")
 	}
 	b.left -= len(p)
-	return b.Buffer.Write(p)
+	return b.got.Write(p)
 }
