@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -79,5 +80,7 @@ func setUp(env *testscript.Env) error {
 	env.Setenv("SSHFORM_STATE", filepath.Join(env.WorkDir, "state"))
 	env.Setenv("TERM", "xterm")
 	env.Setenv("TZ", "UTC")
+	// sshd is not in everybody's PATH.
+	env.Setenv("PATH", strings.Join([]string{env.Getenv("PATH"), "/usr/sbin", "/sbin", "/usr/local/sbin"}, string(os.PathListSeparator)))
 	return nil
 }
