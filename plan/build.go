@@ -19,6 +19,8 @@ type BuildOptions struct {
 	// Shard and Shards make a part of a plan, for the hosts of one shard; they
 	// alone are observed. Zero Shards is the whole plan.
 	Shard, Shards int
+	// Contents makes the plan hold whole files.
+	Contents bool
 }
 
 // Build decides what happens on every host. It takes the observations as they
@@ -54,6 +56,9 @@ func assemble(
 		host, hostDiags := decide(targets[o.Host], o)
 		diags = append(diags, hostDiags...)
 		p.Hosts = append(p.Hosts, host)
+		if opts.Contents {
+			p.keepContents(host, o)
+		}
 	}
 	groups := groupsBy(cfg, opts.ShardBy)
 	for i := range p.Hosts {

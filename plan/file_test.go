@@ -56,6 +56,7 @@ func samplePlan() *plan.Plan {
 		}},
 		Unreachable: []plan.Unreachable{{Host: "web", Addresses: []schema.Address{{Block: "server", Name: "home", Key: "web", HasKey: true}}, Step: "connect", Err: "refused"}},
 	}
+	p.Contents = plan.Contents{plan.Sum(before): before}
 	told(p)
 	return p
 }

@@ -12,7 +12,7 @@ import (
 // nothing.
 var beside = []string{
 	".CreatedAt", ".ValidUntil", ".Tool.Commit", ".Config.Commit",
-	".Unreachable", ".Errored", ".Checks", ".Outputs", ".Drift",
+	".Unreachable", ".Errored", ".Checks", ".Outputs", ".Drift", ".Contents",
 }
 
 // elsewhere are members that a file does not keep, or keeps as another member.

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -26,7 +27,7 @@ func Merge(parts []*Plan) (*Plan, schema.Diagnostics) {
 	slices.SortFunc(parts, func(a, b *Plan) int { return cmp.Compare(a.Part.Index, b.Part.Index) })
 	whole := *parts[0]
 	whole.Part, whole.Hosts, whole.Unreachable = nil, nil, nil
-	whole.Checks, whole.Outputs, whole.Drift = nil, nil, nil
+	whole.Checks, whole.Outputs, whole.Drift, whole.Contents = nil, nil, nil, nil
 	declared := orders{rollouts: parts[0].Part.Rollouts, places: map[string]Place{}}
 	for _, p := range parts {
 		whole.Hosts = append(whole.Hosts, p.Hosts...)
@@ -38,6 +39,10 @@ func Merge(parts []*Plan) (*Plan, schema.Diagnostics) {
 			whole.ValidUntil = p.ValidUntil
 		}
 		whole.Drift = append(whole.Drift, p.Drift...)
+		if p.Contents != nil && whole.Contents == nil {
+			whole.Contents = Contents{}
+		}
+		maps.Copy(whole.Contents, p.Contents)
 		if p.Config.Commit != whole.Config.Commit {
 			whole.Config.Commit = Commit{} // the same files of different commits
 		}

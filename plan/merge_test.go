@@ -51,7 +51,7 @@ func parts(t *testing.T, cfg *schema.Config, observed []*plan.Observed, by strin
 		}
 		seen := slices.DeleteFunc(slices.Clone(observed), func(o *plan.Observed) bool { return !mine[o.Host] })
 		p, diags := plan.Build(cfg, slices.Values(seen), plan.BuildOptions{
-			Options: plan.Options{AllowUnreachable: "1", ShardBy: by}, Shard: i, Shards: shards,
+			Options: plan.Options{AllowUnreachable: "1", ShardBy: by}, Shard: i, Shards: shards, Contents: true,
 		})
 		if diags.HasErrors() {
 			t.Fatal(diags)
@@ -78,8 +78,8 @@ func parts(t *testing.T, cfg *schema.Config, observed []*plan.Observed, by strin
 // The merged plan is the one that a single machine would have made.
 func TestMergedPartsAreThePlanOfAll(t *testing.T) {
 	cfg, observed := spreadFleet(t)
-	whole, diags := plan.Build(cfg, slices.Values(observed), plan.BuildOptions{Options: plan.Options{AllowUnreachable: "1"}})
-	if diags.HasErrors() || len(whole.Rollout.Waves) != 5 {
+	whole, diags := plan.Build(cfg, slices.Values(observed), plan.BuildOptions{Options: plan.Options{AllowUnreachable: "1"}, Contents: true})
+	if diags.HasErrors() || len(whole.Rollout.Waves) != 5 || len(whole.Contents) == 0 {
 		t.Fatal(whole.Rollout, diags)
 	}
 	for _, shards := range []int{1, 2, 7, 100} {
@@ -94,6 +94,9 @@ func TestMergedPartsAreThePlanOfAll(t *testing.T) {
 		}
 		if diff := cmp.Diff(whole.Rollout, merged.Rollout); diff != "" {
 			t.Errorf("%d shards: waves (-one machine +merged):\n%s", shards, diff)
+		}
+		if diff := cmp.Diff(whole.Contents, merged.Contents); diff != "" {
+			t.Errorf("%d shards: contents (-one machine +merged):\n%s", shards, diff)
 		}
 		if diff := cmp.Diff(whole.Unreachable, merged.Unreachable); diff != "" {
 			t.Errorf("%d shards: unreachable (-one machine +merged):\n%s", shards, diff)

@@ -52,6 +52,9 @@ type Plan struct {
 	Checks  []Check
 	Outputs []Output
 	Drift   []Drift
+	// Contents are the files of the hosts that change, with BuildOptions.Contents
+	// only; they take no part in ID either.
+	Contents Contents
 }
 
 // A Check is a check block and what became of it with the planned values.

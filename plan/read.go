@@ -23,7 +23,8 @@ import (
 // do (see Verify). Its errors are *FileError, or the reader's.
 func Read(r io.Reader) (*Plan, error) {
 	var hosts []HostPlan
-	p, _, err := Scan(r, func(h HostPlan) error {
+	contents := Contents{}
+	p, _, err := scan(r, contents, func(h HostPlan) error {
 		hosts = append(hosts, h)
 		return nil
 	})
@@ -31,15 +32,22 @@ func Read(r io.Reader) (*Plan, error) {
 		return nil, err
 	}
 	p.Hosts = hosts
+	if len(contents) > 0 {
+		p.Contents = contents
+	}
 	return p, nil
 }
 
 // Scan is Read for plans of any size: it hands over one host after the other,
 // verified, and keeps none, so that its memory does not grow with the file. It
-// returns the plan without Hosts, and its ID. Only the last line of a file
+// returns the plan without Hosts and Contents, and its ID. Only the last line of a file
 // tells that it is whole: what was handed over counts if Scan returns no error.
 // An error of each ends it.
 func Scan(r io.Reader, each func(HostPlan) error) (p *Plan, id string, err error) {
+	return scan(r, nil, each)
+}
+
+func scan(r io.Reader, kept Contents, each func(HostPlan) error) (p *Plan, id string, err error) {
 	in := bufio.NewReaderSize(r, 64<<10)
 	if magic, _ := in.Peek(2); string(magic) == "\x1f\x8b" {
 		zip, err := gzip.NewReader(in)
@@ -48,7 +56,7 @@ func Scan(r io.Reader, each func(HostPlan) error) (p *Plan, id string, err error
 		}
 		in = bufio.NewReaderSize(zip, 64<<10)
 	}
-	d := &decoder{in: in, spelled: newRecordWriter(io.Discard), each: each}
+	d := &decoder{in: in, spelled: newRecordWriter(io.Discard), each: each, kept: kept}
 	p, err = d.plan()
 	return p, d.spelled.planID(), err
 }
@@ -64,6 +72,8 @@ type decoder struct {
 	// the record, would be read by other programs as something else.
 	spelled *recordWriter
 	host    *HostPlan // the host whose changes are being read; nil before the first
+	blobs   Contents  // of the host that comes next
+	kept    Contents  // all that were read; nil keeps none
 }
 
 func (d *decoder) plan() (*Plan, error) {
@@ -99,6 +109,8 @@ func (d *decoder) plan() (*Plan, error) {
 		switch kind.Record {
 		case "host":
 			err = d.hostRecord(p, line)
+		case "blob":
+			err = d.blob(line)
 		case "change":
 			err = d.change(line)
 		case "end":
@@ -285,6 +297,9 @@ func (d *decoder) hostRecord(p *Plan, line []byte) error {
 	case d.spelled.hosts >= maxHosts:
 		return d.wrong("it has too many hosts for a plan")
 	}
+	if err := d.takeBlobs(h); err != nil {
+		return err
+	}
 	d.host = &h
 	return d.same(line, d.spelled.host(h))
 }
@@ -295,7 +310,7 @@ func (d *decoder) change(line []byte) error {
 		return err
 	}
 	switch {
-	case d.host == nil || d.host.Host != r.Host:
+	case d.host == nil || d.host.Host != r.Host || len(d.blobs) > 0:
 		return d.wrong("a change stands behind another host's record")
 	case len(d.host.Changes) == maxChanges:
 		return d.wrong("a host has too many changes for a plan")
@@ -366,6 +381,9 @@ func (d *decoder) change(line []byte) error {
 func (d *decoder) trailer(p *Plan, line []byte) error {
 	if err := d.settle(p); err != nil {
 		return err
+	}
+	if len(d.blobs) > 0 {
+		return d.wrong("a content stands behind the last host")
 	}
 	var r trailerRecord
 	if err := d.decode(line, &r); err != nil {

@@ -33,7 +33,8 @@ func (e *FileError) Error() string {
 }
 
 // The records of a plan file, one JSON object a line: a header, for each host
-// one host record and its changes, and a trailer.
+// one host record and its changes, and a trailer. Contents may stand before a
+// host (see blobRecord).
 type (
 	headerRecord struct {
 		Record        string                    `json:"record"`

@@ -45,7 +45,7 @@ func live() uint64 {
 func TestAPlanOfAnySizeNeedsTheSameMemory(t *testing.T) {
 	const hosts, limit = 20_000, 8 << 20
 	head := samplePlan()
-	head.Hosts = nil
+	head.Hosts, head.Contents = nil, nil
 	r, w := io.Pipe()
 	written := make(chan string, 1)
 	go func() {

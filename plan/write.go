@@ -57,7 +57,7 @@ func WriteHosts(w io.Writer, p *Plan, hosts iter.Seq[HostPlan], compress bool) (
 		return "", err
 	}
 	for h := range hosts {
-		if err := records.host(h); err != nil {
+		if err := errors.Join(records.contents(p.Contents, h), records.host(h)); err != nil {
 			return "", err
 		}
 	}
@@ -73,11 +73,12 @@ type recordWriter struct {
 	out            io.Writer
 	bytes, id      hash.Hash
 	hosts, changes int
-	line           bytes.Buffer // the last line written
+	blobs          map[Digest]bool // written
+	line           bytes.Buffer    // the last line written
 }
 
 func newRecordWriter(out io.Writer) *recordWriter {
-	return &recordWriter{out: out, bytes: sha256.New(), id: sha256.New()}
+	return &recordWriter{out: out, bytes: sha256.New(), id: sha256.New(), blobs: map[Digest]bool{}}
 }
 
 func (w *recordWriter) planID() string { return "sha256:" + hex.EncodeToString(w.id.Sum(nil)) }

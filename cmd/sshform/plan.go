@@ -17,7 +17,7 @@ import (
 func (p *program) planCommand() *cobra.Command {
 	var o planning
 	var r reporting
-	var out string
+	var out, content string
 	c := &cobra.Command{
 		Use:   "plan [options]",
 		Short: "Show what would change on which host",
@@ -27,6 +27,7 @@ func (p *program) planCommand() *cobra.Command {
 	}
 	options(c, "The plan", func(fs *pflag.FlagSet) {
 		fs.StringVar(&out, "out", "", "Write the plan to a `FILE`, for sshform apply FILE.")
+		fs.StringVar(&content, "plan-content", "edits", "What -out holds: edits, or full: also the files that change, whole, for a review where the hosts cannot be reached.")
 		fs.BoolVar(&p.detailed, "detailed-exitcode", false, "Exit with 0 for no changes, 1 for an error, 2 for changes.")
 		// Nothing on the hosts is locked by reading; Terraform's templates pass them.
 		fs.Bool("lock", true, "")
@@ -34,6 +35,9 @@ func (p *program) planCommand() *cobra.Command {
 	})
 	hide(c, "lock", "lock-timeout")
 	complete(c, "out")
+	if err := c.RegisterFlagCompletionFunc("plan-content", cobra.FixedCompletions([]string{"edits", "full"}, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err)
+	}
 	p.planOptions(c, &o)
 	o.sharding.options(c, "Plan one shard of the fleet, for sshform plan-merge")
 	p.displayOptions(c)
@@ -42,6 +46,13 @@ func (p *program) planCommand() *cobra.Command {
 		if err := errors.Join(o.check(), o.resolve(p.env), r.begin("plan", p.now()), p.openEvents()); err != nil {
 			return err
 		}
+		switch {
+		case content != "edits" && content != "full":
+			return problem("Wrong value for an option", fmt.Sprintf("-plan-content is %q, and takes edits or full.", content))
+		case content == "full" && out == "":
+			return problem("Option needs another", "-plan-content=full goes with -out=FILE, which holds the files.")
+		}
+		o.contents = content == "full"
 		if out != "" {
 			if err := writable(out); err != nil {
 				return problem("Plan file cannot be written", sentence(err)+" No host was contacted.")
@@ -122,6 +133,9 @@ func (p *program) savePlan(built *plan.Plan, out string) error {
 	}
 	p.view().Note("Saved the plan to: " + out)
 	p.view().Note("Id: " + id)
+	if len(built.Contents) > 0 {
+		p.view().Note("It holds whole files of the hosts: keep it from people who may not read those.")
+	}
 	if built.Part != nil {
 		p.view().Hint(partNote(built.Part))
 		return nil

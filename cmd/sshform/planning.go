@@ -32,6 +32,7 @@ type planning struct {
 	parallelism            int
 	allowUnreachable       string
 	refresh                bool
+	contents               bool // the plan holds whole files
 }
 
 // planOptions are the options of every command that makes a plan.
@@ -206,7 +207,7 @@ func (p *program) buildPlan(ctx context.Context, o planning, d apply.Dialer) (*m
 		Options: plan.Options{
 			Targets: o.targets, Excludes: o.excludes, AllowUnreachable: o.allowUnreachable, ShardBy: o.by,
 		},
-		Shard: o.shard.Index, Shards: o.shard.Total,
+		Shard: o.shard.Index, Shards: o.shard.Total, Contents: o.contents,
 	})
 	if ctx.Err() != nil {
 		return nil, nil, problem("Interrupted", "The hosts were being read. Nothing was changed.")

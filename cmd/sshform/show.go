@@ -17,6 +17,7 @@ import (
 
 func (p *program) showCommand() *cobra.Command {
 	var asJSON, asLines bool
+	var content string
 	c := &cobra.Command{
 		Use:   "show [options] [PLAN]",
 		Short: "Show a saved plan, or the last run",
@@ -28,6 +29,7 @@ func (p *program) showCommand() *cobra.Command {
 	options(c, "Output", func(fs *pflag.FlagSet) {
 		fs.BoolVar(&asJSON, "json", false, "One JSON document.")
 		fs.BoolVar(&asLines, "lines", false, "With -json: one change a line, for plans of large fleets.")
+		fs.StringVar(&content, "content", "", "The file with this `DIGEST`, as before_sha256 or after_sha256 name it, of a plan made with -plan-content=full.")
 		fs.BoolVar(&p.flags.full, "full", false, "Show the change of every host, not one for each group of equal ones.")
 	})
 	c.RunE = func(c *cobra.Command, args []string) error {
@@ -35,6 +37,8 @@ func (p *program) showCommand() *cobra.Command {
 		switch {
 		case asLines && !asJSON:
 			return problem("Option needs another", "-lines goes with -json.")
+		case content != "" && (asJSON || len(args) == 0):
+			return problem("Option needs another", "-content goes with the file of a plan, and without -json.")
 		case len(args) == 0:
 			return p.showLastRun(c.Context(), asJSON)
 		case asLines:
@@ -44,8 +48,11 @@ func (p *program) showCommand() *cobra.Command {
 		if err != nil {
 			return problem("Plan file cannot be used", err.Error())
 		}
-		if asJSON {
+		switch {
+		case asJSON:
 			return view.ShowJSON(p.stdout, built)
+		case content != "":
+			return p.showContent(built, plan.Digest(content))
 		}
 		p.view().Plan(view.Shown{Plan: built, Operation: "plan"})
 		p.view().Note("Id: " + built.ID())
@@ -54,6 +61,18 @@ func (p *program) showCommand() *cobra.Command {
 		return nil
 	}
 	return c
+}
+
+// showContent writes a file as it is: it is for other programs, and for people
+// who look at it with one of theirs.
+func (p *program) showContent(built *plan.Plan, digest plan.Digest) error {
+	text, held := built.Text(digest)
+	if !held {
+		return problem("Content is not in the plan", fmt.Sprintf("The plan holds no file with the digest %q. Plans hold whole files "+
+			"with -plan-content=full only, and of hosts on which something changes.", digest))
+	}
+	_, err := p.stdout.Write(text)
+	return err
 }
 
 // showLines reads the file twice: the first time to know that it is whole,
