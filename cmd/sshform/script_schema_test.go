@@ -1,14 +1,14 @@
 package main
 
 import (
-	"bytes"
 	"compress/gzip"
 	"io"
 	"slices"
 	"strings"
 
 	"github.com/rogpeppe/go-internal/testscript"
-	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/sshform/sshform/schema/testenv"
 )
 
 // keepsSchema demands that a file, or the last output, keeps the schema that
@@ -30,41 +30,15 @@ func keepsSchema(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(err)
 		text = string(plain)
 	}
-	schema, err := jsonschema.UnmarshalJSON(bytes.NewReader(jsonSchema(format)))
-	ts.Check(err)
-	closeObjects(schema)
-	compiler := jsonschema.NewCompiler()
-	compiler.AssertFormat()
-	ts.Check(compiler.AddResource("file:///"+format, schema))
-	compiled, err := compiler.Compile("file:///" + format + part)
+	judge, err := testenv.Schema(jsonSchema(format), part, true)
 	ts.Check(err)
 	documents := []string{text}
 	if slices.Contains([]string{"plan", "ui", "resource_change"}, args[0]) {
 		documents = strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	}
 	for _, document := range documents {
-		value, err := jsonschema.UnmarshalJSON(strings.NewReader(document))
-		ts.Check(err)
-		if err := compiled.Validate(value); err != nil {
+		if err := judge(document); err != nil {
 			ts.Fatalf("%v\nin %s", err, document)
-		}
-	}
-}
-
-// closeObjects forbids members that are not described: readers may ignore what
-// they do not know, and writers have to describe what they write.
-func closeObjects(schema any) {
-	switch node := schema.(type) {
-	case map[string]any:
-		if _, described := node["properties"]; described && node["additionalProperties"] == nil {
-			node["additionalProperties"] = false
-		}
-		for _, child := range node {
-			closeObjects(child)
-		}
-	case []any:
-		for _, child := range node {
-			closeObjects(child)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -35,13 +36,7 @@ type line struct {
 // that is not understood is no trust.
 func ParseAllowed(text []byte, local *time.Location) (*Allowed, error) {
 	var a Allowed
-	number := 0
-	for raw := range strings.Lines(string(text)) {
-		number++
-		content := strings.Trim(raw, " \t\r\n")
-		if content == "" || content[0] == '#' {
-			continue
-		}
+	for number, content := range entries(text) {
 		l, err := parseLine(content, local)
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", number, err)
@@ -52,6 +47,21 @@ func ParseAllowed(text []byte, local *time.Location) (*Allowed, error) {
 		return nil, errors.New("it names no signer")
 	}
 	return &a, nil
+}
+
+// entries are the lines of a file that say something, with their numbers:
+// neither empty ones nor comments.
+func entries(text []byte) iter.Seq2[int, string] {
+	return func(yield func(int, string) bool) {
+		number := 0
+		for raw := range strings.Lines(string(text)) {
+			number++
+			content := strings.Trim(raw, " \t\r\n")
+			if content != "" && content[0] != '#' && !yield(number, content) {
+				return
+			}
+		}
+	}
 }
 
 func parseLine(content string, local *time.Location) (line, error) {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"strings"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -20,13 +19,7 @@ func ParseRevoked(text []byte) (Revoked, error) {
 		return Revoked{}, errors.New("it is a KRL; write the public keys that are revoked into a file, one a line")
 	}
 	var r Revoked
-	number := 0
-	for raw := range strings.Lines(string(text)) {
-		number++
-		content := strings.Trim(raw, " \t\r\n")
-		if content == "" || content[0] == '#' {
-			continue
-		}
+	for number, content := range entries(text) {
 		key, _, options, _, err := ssh.ParseAuthorizedKey([]byte(content))
 		if err != nil || len(options) > 0 {
 			return Revoked{}, fmt.Errorf("line %d: it is not a public key", number)

@@ -1,13 +1,13 @@
 package hclfile
 
 import (
-	"bytes"
 	"os"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/sshform/sshform/schema/testenv"
 )
 
 // TestReferenceIsCurrent compares what is checked in with the tables; -update
@@ -37,15 +37,7 @@ func TestReferenceNamesEverything(t *testing.T) {
 }
 
 func TestJSONSchema(t *testing.T) {
-	parsed, err := jsonschema.UnmarshalJSON(bytes.NewReader(JSONSchema()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	compiler := jsonschema.NewCompiler()
-	if err := compiler.AddResource("schema.json", parsed); err != nil {
-		t.Fatal(err)
-	}
-	language, err := compiler.Compile("schema.json")
+	judge, err := testenv.Schema(JSONSchema(), "", false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,11 +61,7 @@ func TestJSONSchema(t *testing.T) {
 		"wrong type":       {`{"connection": {"port": []}}`, false},
 		"unknown source":   {`{"inventory": {"f": {"source": {"cvs": {"path": "a"}}}}}`, false},
 	} {
-		instance, err := jsonschema.UnmarshalJSON(strings.NewReader(test.text))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := language.Validate(instance); (err == nil) != test.ok {
+		if err := judge(test.text); (err == nil) != test.ok {
 			t.Errorf("%s: got %v, want valid %t", name, err, test.ok)
 		}
 	}

@@ -1,26 +1,15 @@
 package inventory_test
 
 import (
-	"bytes"
-	"strings"
 	"testing"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
-
 	"github.com/sshform/sshform/schema/inventory"
+	"github.com/sshform/sshform/schema/testenv"
 )
 
 // TestSchemaAndReaderAgree on what a program may print.
 func TestSchemaAndReaderAgree(t *testing.T) {
-	parsed, err := jsonschema.UnmarshalJSON(bytes.NewReader(inventory.JSONSchema()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	compiler := jsonschema.NewCompiler()
-	if err := compiler.AddResource("inventory.json", parsed); err != nil {
-		t.Fatal(err)
-	}
-	compiled, err := compiler.Compile("inventory.json")
+	judge, err := testenv.Schema(inventory.JSONSchema(), "", false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,11 +29,7 @@ func TestSchemaAndReaderAgree(t *testing.T) {
 		{`{"format_version":"2.0","hosts":{}}`, false},
 		{`{"format_version":"1.0","hosts":{},"more":{}}`, false},
 	} {
-		value, err := jsonschema.UnmarshalJSON(strings.NewReader(c.text))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := compiled.Validate(value); (got == nil) != c.good {
+		if got := judge(c.text); (got == nil) != c.good {
 			t.Errorf("%s: the schema says %v, want good: %t", c.text, got, c.good)
 		}
 		if _, found := inventory.ReadExternal([]byte(c.text), inventory.Source{Kind: inventory.External}); found.HasErrors() == c.good {

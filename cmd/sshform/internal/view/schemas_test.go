@@ -5,11 +5,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
-
 	"github.com/sshform/sshform/apply"
 	"github.com/sshform/sshform/plan"
 	"github.com/sshform/sshform/schema"
+	"github.com/sshform/sshform/schema/testenv"
 )
 
 // valid demands that text keeps the schema of a format, and that it holds
@@ -17,17 +16,7 @@ import (
 // they do not know, and writers have to describe theirs.
 func valid(t *testing.T, format, text string) {
 	t.Helper()
-	parsed, err := jsonschema.UnmarshalJSON(bytes.NewReader(Schema(format)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	closeObjects(parsed)
-	compiler := jsonschema.NewCompiler()
-	compiler.AssertFormat()
-	if err := compiler.AddResource(format, parsed); err != nil {
-		t.Fatal(err)
-	}
-	compiled, err := compiler.Compile(format)
+	judge, err := testenv.Schema(Schema(format), "", true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,29 +25,8 @@ func valid(t *testing.T, format, text string) {
 		documents = strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	}
 	for _, document := range documents {
-		value, err := jsonschema.UnmarshalJSON(strings.NewReader(document))
-		if err != nil {
-			t.Fatalf("%v in %s", err, document)
-		}
-		if err := compiled.Validate(value); err != nil {
+		if err := judge(document); err != nil {
 			t.Errorf("%v\nin %s", err, document)
-		}
-	}
-}
-
-// closeObjects forbids members that are not described.
-func closeObjects(schema any) {
-	switch node := schema.(type) {
-	case map[string]any:
-		if _, described := node["properties"]; described && node["additionalProperties"] == nil {
-			node["additionalProperties"] = false
-		}
-		for _, child := range node {
-			closeObjects(child)
-		}
-	case []any:
-		for _, child := range node {
-			closeObjects(child)
 		}
 	}
 }
@@ -112,19 +80,11 @@ func TestDocumentsKeepTheirSchemas(t *testing.T) {
 // TestSchemasRefuseOtherDocuments, so that the tests above can fail.
 func TestSchemasRefuseOtherDocuments(t *testing.T) {
 	for _, name := range SchemaNames() {
-		parsed, err := jsonschema.UnmarshalJSON(bytes.NewReader(Schema(name)))
+		judge, err := testenv.Schema(Schema(name), "", false)
 		if err != nil {
 			t.Fatal(err)
 		}
-		compiler := jsonschema.NewCompiler()
-		if err := compiler.AddResource(name, parsed); err != nil {
-			t.Fatal(err)
-		}
-		compiled, err := compiler.Compile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if compiled.Validate(map[string]any{"format_version": 1, "n": 1}) == nil {
+		if judge(`{"format_version": 1, "n": 1}`) == nil {
 			t.Errorf("%s accepts anything", name)
 		}
 	}
