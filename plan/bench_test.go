@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"slices"
@@ -107,6 +108,22 @@ func BenchmarkAsks(b *testing.B) {
 	for b.Loop() {
 		if !plan.Asks(cfg.Targets, observed[0]).Empty() {
 			b.Fatal("something is asked")
+		}
+	}
+}
+
+// BenchmarkScan reads the plan of 5,000 hosts.
+func BenchmarkScan(b *testing.B) {
+	head := samplePlan()
+	head.Hosts = nil
+	var file bytes.Buffer
+	if _, err := plan.WriteHosts(&file, head, manyHosts(5000), false); err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(int64(file.Len()))
+	for b.Loop() {
+		if _, _, err := plan.Scan(bytes.NewReader(file.Bytes()), func(plan.HostPlan) error { return nil }); err != nil {
+			b.Fatal(err)
 		}
 	}
 }

@@ -100,13 +100,7 @@ func (d *decoder) plan() (*Plan, error) {
 		if err != nil {
 			return nil, err
 		}
-		kind := struct {
-			Record string `json:"record"`
-		}{}
-		if err := json.Unmarshal(line, &kind); err != nil {
-			return nil, d.wrong("it is not JSON: " + err.Error())
-		}
-		switch kind.Record {
+		switch kindOf(line) {
 		case "host":
 			err = d.hostRecord(p, line)
 		case "blob":
@@ -116,12 +110,33 @@ func (d *decoder) plan() (*Plan, error) {
 		case "end":
 			return p, d.trailer(p, line)
 		default:
-			err = d.wrong(fmt.Sprintf("there is no record %q in a plan file", kind.Record))
+			err = d.unknown(line)
 		}
 		if err != nil {
 			return nil, err
 		}
 	}
+}
+
+// kindOf returns the kind of a record: Write puts it first.
+func kindOf(line []byte) string {
+	rest, found := bytes.CutPrefix(line, []byte(`{"record":"`))
+	kind, _, closed := bytes.Cut(rest, []byte(`"`))
+	if !found || !closed {
+		return ""
+	}
+	return string(kind)
+}
+
+// unknown says what is wrong with a line that is no record.
+func (d *decoder) unknown(line []byte) error {
+	var record struct {
+		Record string `json:"record"`
+	}
+	if err := json.Unmarshal(line, &record); err != nil {
+		return d.wrong("it is not JSON: " + err.Error())
+	}
+	return d.wrong(fmt.Sprintf("there is no record %q in a plan file, or it is not spelled as sshform writes it", record.Record))
 }
 
 // same demands that a line is what spelled has just written.
