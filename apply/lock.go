@@ -1,12 +1,15 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/sshform/sshform/plan"
 )
 
 // A HeldLock is a lock on a host. Fields that its text does not tell are empty:
@@ -120,4 +123,75 @@ func plainRun(id string) error {
 		return fmt.Errorf("%s is not the id of a run", strconv.Quote(id))
 	}
 	return nil
+}
+
+// lock takes the lock, lays down the run's folder and starts the watchdog, all
+// in one trip. The digests of everything the plan depends on come back with
+// it, read under the lock.
+func (t *transaction) lock(ctx context.Context) error {
+	text, err := manifest{
+		id: t.run, nonce: t.nonce, state: t.machine.stateFolder(), timeout: t.confirmTimeout(),
+		backups: cmp.Or(t.plan.Run.Backups, plan.DefaultBackups), listener: t.listener,
+		program: t.listener.Path, tree: t.candidateTree(), files: t.files,
+		namespaces: t.machine.namespaces, treeFolders: t.treeFolders(),
+		command: t.opts.ReloadCommands[t.plan.Run.Reload],
+	}.text()
+	if err != nil {
+		return err
+	}
+	lock := ""
+	if !t.opts.NoLock {
+		lock = lockText(t.run, t.opts, t.began)
+	}
+	goodFor := 2*t.confirmTimeout() + lockOutlives
+	step := Step{Name: "lock", Script: beginScript, Args: append([]string{
+		t.machine.stateFolder(), t.run, t.nonce, lock, strconv.Itoa(int(goodFor / time.Second)), text, transactScript,
+	}, t.digestPaths()...)}
+	deadline := time.Now().Add(t.opts.LockTimeout)
+	for released := 0; ; {
+		answer, err := t.do(ctx, step)
+		if err != nil {
+			return err
+		}
+		switch answer.Status {
+		case 0:
+			t.wrote = true
+			return t.compareDigests(answer.Stdout)
+		case lockedStatus:
+			held, still := readLock(answer.Stdout, "locked ")
+			if released++; !still && released < lockTries {
+				continue // whoever held it released it while we asked who it is
+			}
+			if time.Now().Add(lockRetryEvery).After(deadline) {
+				return &verdictError{Locked, &LockedError{Held: held}}
+			}
+			if err := wait(ctx, lockRetryEvery); err != nil {
+				return err
+			}
+		default:
+			return failure(step, answer)
+		}
+	}
+}
+
+const (
+	// lockedStatus is begin.sh's exit status when somebody else holds the lock.
+	lockedStatus   = 4
+	lockRetryEvery = 2 * time.Second
+	// lockOutlives is how long a lock holds beyond what the change may take.
+	lockOutlives = 15 * time.Minute
+	// lockTries bounds how often a lock is tried again that was just released.
+	lockTries = 5
+)
+
+// wait waits, or returns early with the context's error.
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
 }

@@ -270,3 +270,15 @@ func (t *transaction) wrappers() (map[string]string, error) {
 	}
 	return map[string]string{"before.conf": before.String(), "after.conf": after.String()}, nil
 }
+
+// loneCandidate is what sshd -f can judge where there is no mount namespace:
+// the staged main file, when it is the only one that changes.
+func (t *transaction) loneCandidate() string {
+	if len(t.files) == 1 && t.files[0].Role == plan.MainFile {
+		return t.files[0].stage
+	}
+	if len(t.files) == 0 {
+		return t.listener.ConfigFile
+	}
+	return ""
+}
