@@ -34,9 +34,11 @@ const together = 8
 // host.
 func TestEveryKind(t *testing.T) {
 	t.Parallel()
-	var names []string
+	// The bastion is not among those that are up together with the host behind
+	// it: while a bastion reads its files anew, nobody gets through.
+	names := []string{"bastion"}
 	for _, k := range lab.Kinds() {
-		if k.Name != "sid" { // its own test, since it may not be had
+		if k.Name != "sid" && k.Name != "bastion" { // sid has its own test, since it may not be had
 			names = append(names, k.Name)
 		}
 	}
