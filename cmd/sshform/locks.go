@@ -77,7 +77,7 @@ func (p *program) tellUnvisited(found schema.Diagnostics) error {
 }
 
 // showRecords is the work of locks and runs.
-func (p *program) showRecords(ctx context.Context, v visiting, chosen []string, show func([]view.HostRecords)) error {
+func (p *program) showRecords(ctx context.Context, v visiting, chosen []string, show func(read []view.HostRecords, unread int)) error {
 	t, err := p.tour(ctx, v, chosen)
 	if err != nil {
 		return err
@@ -87,7 +87,7 @@ func (p *program) showRecords(ctx context.Context, v visiting, chosen []string, 
 	if v.json {
 		return errors.Join(view.RecordsJSON(p.stdout, records), err)
 	}
-	show(records)
+	show(records, len(t.hosts)-len(records))
 	return err
 }
 
@@ -122,7 +122,9 @@ func (p *program) runsCommand() *cobra.Command {
 		fs.BoolVar(&v.json, "json", false, "One JSON document.")
 	})
 	c.RunE = func(c *cobra.Command, args []string) error {
-		return p.showRecords(c.Context(), v, args, view.NewHuman(p.paper()).Records)
+		return p.showRecords(c.Context(), v, args, func(read []view.HostRecords, _ int) {
+			view.NewHuman(p.paper()).Records(read)
+		})
 	}
 	return c
 }

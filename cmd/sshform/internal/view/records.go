@@ -13,8 +13,8 @@ type HostRecords struct {
 	Records apply.Records
 }
 
-// Locks prints one line for each lock.
-func (h *Human) Locks(records []HostRecords) {
+// Locks prints one line for each lock. Unread hosts may be locked, too.
+func (h *Human) Locks(records []HostRecords, unread int) {
 	free := true
 	for _, r := range records {
 		l := r.Records.Lock
@@ -31,7 +31,11 @@ func (h *Human) Locks(records []HostRecords) {
 			h.print("  its text is damaged; sshform force-unlock %s removes it\n", apply.UnknownRun)
 		}
 	}
-	if free && len(records) > 0 {
+	switch {
+	case !free || len(records) == 0:
+	case unread > 0:
+		h.print("No lock on %s that answered.\n", Count(len(records), "host"))
+	default:
 		h.print("No host is locked.\n")
 	}
 }
