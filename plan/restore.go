@@ -181,6 +181,10 @@ func (r *restoring) decide() []Change {
 		return r.noChanges()
 	}
 	r.files = r.fileEdits()
+	// A Match may come back at which sshd -T stops without -C.
+	if r.side == schema.Server && !r.now(r.everybody()).Valid() && r.before(r.plain()).Valid() && r.now(r.plain()).Valid() {
+		r.everyone, r.standIns = r.plain(), nil
+	}
 	for i := range r.files {
 		if f, again := lasting[r.files[i].Path]; again && r.files[i].Before == "" {
 			r.files[i].Mode, r.files[i].UID, r.files[i].GID = f.Mode&^0o022, f.UID, f.GID

@@ -35,7 +35,7 @@ func newPast(seed uint64, side schema.Side) *past {
 
 // run plans targets, carries the plan out and keeps its record. It tells
 // whether anything changed.
-func (p *past) run(t *rapid.T, targets []schema.Target) bool {
+func (p *past) run(t rapid.TB, targets []schema.Target) bool {
 	if len(targets) == 0 {
 		return false
 	}
@@ -56,7 +56,7 @@ func (p *past) run(t *rapid.T, targets []schema.Target) bool {
 }
 
 // apply carries a plan out by way of a plan file.
-func (p *past) apply(t *rapid.T, made *plan.Plan) {
+func (p *past) apply(t rapid.TB, made *plan.Plan) {
 	var file bytes.Buffer
 	if _, err := plan.Write(&file, made, false); err != nil {
 		t.Fatal(err)
@@ -89,7 +89,7 @@ func (p *past) apply(t *rapid.T, made *plan.Plan) {
 	}
 }
 
-func (p *past) restore(t *rapid.T, done ...plan.Done) (*plan.Plan, schema.Diagnostics) {
+func (p *past) restore(t rapid.TB, done ...plan.Done) (*plan.Plan, schema.Diagnostics) {
 	all := map[string][]plan.Done{pastHost: done}
 	cfg := &schema.Config{Targets: plan.RestoreTargets(p.cfg.Targets, all)}
 	o := p.observeWith(cfg.Targets, func(targets []schema.Target, o *plan.Observed) plan.Asking {
@@ -153,6 +153,29 @@ func TestRestoreGivesTheOriginalBytes(t *testing.T) {
 		p.files[pastHost] = after
 		mustRestore(before[0], p.done...)
 	})
+}
+
+// TestRestoreBringsBackAMatchLocalPort, at which sshd -T stops without -C: there
+// was none while the tree was read, so that nobody in particular was asked for.
+func TestRestoreBringsBackAMatchLocalPort(t *testing.T) {
+	const seed = 0x1fa2e0 // of a tree with one in a file that the first run removes
+	p := newPast(seed, schema.Server)
+	before := p.texts()
+	for range 2 {
+		p.run(t, p.g.targets())
+	}
+	lost := strings.Contains(fmt.Sprint(before), "LocalPort") && !strings.Contains(fmt.Sprint(p.texts()), "LocalPort")
+	if !lost {
+		t.Fatalf("the runs leave every LocalPort: choose another seed\n%s", show(p.texts()))
+	}
+	made, diags := p.restore(t, p.done...)
+	if len(diags) > 0 {
+		t.Fatal(diags)
+	}
+	p.apply(t, made)
+	if diff := cmp.Diff(before, p.texts()); diff != "" {
+		t.Errorf("got, wanted the original bytes (-want +got):\n%s", diff)
+	}
 }
 
 // TestRestoreBridgesPrunedRecords: with the first and the last record only,

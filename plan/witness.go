@@ -25,15 +25,26 @@ func (s *scene) anyone() Login {
 		return login
 	}
 	r := s.before(login)
-	if r.Valid() || len(r.Wants) > 0 {
+	if len(r.Wants) > 0 || r.Valid() && !slices.ContainsFunc(s.targets, s.stopsWithoutLogin) {
 		return login
 	}
-	// Up to 8.0 any Match needs -C, and Match LocalPort needs it to this day.
-	plain := s.login(sshconf.PlainLogin())
-	if s.before(plain).Valid() {
+	if plain := s.plain(); s.before(plain).Valid() {
 		return plain
 	}
 	return login
+}
+
+// plain is nobody in particular, with all that -C can say.
+func (s *scene) plain() Login { return s.login(sshconf.PlainLogin()) }
+
+// stopsWithoutLogin reports whether sshd -T without -C stops at what a target
+// declares: up to 8.0 at any Match, at Match LocalPort to this day.
+func (s *scene) stopsWithoutLogin(t schema.Target) bool {
+	if !narrow(t.Scope) {
+		return false
+	}
+	criteria, _ := sshconf.ParseCriteria(s.dialect(), t.Scope.Match)
+	return !s.o.Release.AtLeast(8, 1) || slices.ContainsFunc(criteria, func(c sshconf.Criterion) bool { return c.Name == "localport" })
 }
 
 // unknownHost returns a host name that only catch-all patterns match, in the
