@@ -193,10 +193,10 @@ func readPlain(fsys fs.FS, real string) (plan.File, error) {
 }
 
 // readAll reads a file that is said to be so long, and one byte more than may be
-// if it is longer.
+// if it is longer. The size is what a host says: it may be negative.
 func readAll(file io.Reader, size int64) ([]byte, error) {
 	var content bytes.Buffer
-	content.Grow(int(size) + bytes.MinRead) // so much it wants to have free to see the end
+	content.Grow(int(max(size, 0)) + bytes.MinRead) // so much it wants to have free to see the end
 	_, err := content.ReadFrom(io.LimitReader(file, maxFileSize+1))
 	return content.Bytes(), err
 }

@@ -284,3 +284,12 @@ func TestLastRecordedIsTheNewestWord(t *testing.T) {
 		t.Errorf("got %v, %v, want nothing where nothing is wanted", got, err)
 	}
 }
+
+// A host may say that a file has a negative size.
+func TestReadAllTakesAnySize(t *testing.T) {
+	for _, size := range []int64{-1 << 62, 0, 3, 8, maxFileSize} {
+		if got, err := readAll(strings.NewReader("Port 22\n"), size); err != nil || string(got) != "Port 22\n" {
+			t.Errorf("size %d: got %q, %v, want the file", size, got, err)
+		}
+	}
+}

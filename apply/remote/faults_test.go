@@ -9,11 +9,13 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/pkg/sftp"
 	"golang.org/x/crypto/ssh"
 
 	"github.com/sshform/sshform/apply"
@@ -407,6 +409,44 @@ func TestHostileSFTP(t *testing.T) {
 				t.Errorf("got %d bytes, want an error", len(got))
 			}
 		})
+	}
+}
+
+// liar is an SFTP server with one file, whose size is negative.
+type liar struct{ fs.FileInfo }
+
+func (l liar) Size() int64 { return -1 << 62 }
+
+func (l liar) Fileread(*sftp.Request) (io.ReaderAt, error) {
+	return strings.NewReader("Port 22\n"), nil
+}
+
+func (l liar) Filelist(*sftp.Request) (sftp.ListerAt, error) { return l, nil }
+
+func (l liar) ListAt(into []fs.FileInfo, offset int64) (int, error) {
+	if offset > 0 {
+		return 0, io.EOF
+	}
+	into[0] = l
+	return 1, io.EOF
+}
+
+func TestANegativeSizeIsNoSize(t *testing.T) {
+	info, err := os.Stat("faults_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newServer(t)
+	s.session = serveSFTP(func(ch ssh.Channel) {
+		sftp.NewRequestServer(ch, sftp.Handlers{FileGet: liar{info}, FileList: liar{info}}).Serve()
+	})
+	h := mustDial(t, s.dialer(), s.reach())
+	files, err := h.FS(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := fs.ReadFile(files, "etc/ssh/sshd_config"); err != nil || string(got) != "Port 22\n" {
+		t.Errorf("got %q, %v, want the file", got, err)
 	}
 }
 

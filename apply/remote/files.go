@@ -229,9 +229,10 @@ var (
 )
 
 // readSized asks for exactly so many bytes, in one request up to 32 KiB, and
-// for none that would only bring the end of the file.
+// for none that would only bring the end of the file. The size is what the host
+// says, and no more than MaxFileSize; a negative one says nothing.
 func readSized(handle *sftp.File, size int64) ([]byte, error) {
-	if size == 0 {
+	if size <= 0 {
 		return nil, nil
 	}
 	content := make([]byte, size)
