@@ -112,12 +112,7 @@ func (f File) describe() string {
 const longestQuote = 160
 
 // quoted is the text of a line, cut where it is very long.
-func quoted(text string) string {
-	if len(text) <= longestQuote {
-		return text
-	}
-	return strings.ToValidUTF8(text[:longestQuote], "") + "…"
-}
+func quoted(text string) string { return sshconf.Quoted(text, longestQuote) }
 
 func (s *scene) refusal(t schema.Target, subject schema.Range, summary, detail string) schema.Diagnostic {
 	return schema.Diagnostic{

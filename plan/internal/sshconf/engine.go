@@ -92,15 +92,16 @@ func (r *run) lines(n Node, f *frame, names map[string]string, certain bool) ite
 // file, and a word in it may be as long as the file.
 const longestText = 300
 
-// ended is a text that quotes a file, cut where it is very long.
-func ended(text string) string {
-	if len(text) <= longestText {
+// Quoted is a text of a file, or one that quotes a file, cut where it has more
+// than most bytes.
+func Quoted(text string, most int) string {
+	if len(text) <= most {
 		return text
 	}
-	return strings.ToValidUTF8(text[:longestText], "") + "…"
+	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
-func problem(p Place, text string) Problem { return Problem{p, ended(text)} }
+func problem(p Place, text string) Problem { return Problem{p, Quoted(text, longestText)} }
 
 // fatal notes an error that ends the program.
 func (r *run) fatal(p Place, exit int, text string) {

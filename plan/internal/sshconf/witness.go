@@ -55,7 +55,7 @@ func Witness(b *Block, release schema.Release) (login Login, why Refusal) {
 		{"localaddress", &login.LocalAddress, addressExamples, addresses},
 	} {
 		if !choose(f.field, lists[f.criterion], f.make, f.matches) {
-			return Login{}, Refusal(ended("no " + f.criterion + " matches " + strings.Join(lists[f.criterion], " and ")))
+			return Login{}, Refusal(Quoted("no "+f.criterion+" matches "+strings.Join(lists[f.criterion], " and "), longestText))
 		}
 	}
 	if list := lists["localport"]; len(list) > 0 {
