@@ -136,14 +136,25 @@ drop_folder() {
 	made_folder=
 }
 
-check_config() {
-	need_folder
-	messages=$(sshd -t 2>&1)
-	status=$?
-	if make_folder "$messages"; then
-		messages=$(sshd -t 2>&1)
+# with_folder DO: again when the folder of privilege separation was missing:
+# where each login has an sshd of its own, the end of any login removes it.
+with_folder() {
+	tries=0
+	while :; do
+		"$1"
 		status=$?
-	fi
+		tries=$((tries + 1))
+		if [ "$tries" -ge 5 ] || ! make_folder "$messages"; then
+			return
+		fi
+	done
+}
+
+check_config() {
+	tested() {
+		messages=$(sshd -t 2>&1)
+	}
+	with_folder tested
 	drop_folder
 	[ -z "$messages" ] || fail "$messages"
 	return "$status"
@@ -770,20 +781,6 @@ judge_tree() {
 		printf '\n%s err\n%s\n%s end %s\n' "$frame" "$messages" "$frame" "$status"
 	done
 	drop_folder
-}
-
-# with_folder DO: again when the folder of privilege separation was missing:
-# where each login has an sshd of its own, the end of any login removes it.
-with_folder() {
-	tries=0
-	while :; do
-		"$1"
-		status=$?
-		tries=$((tries + 1))
-		if [ "$tries" -ge 5 ] || ! make_folder "$messages"; then
-			return
-		fi
-	done
 }
 
 judge() {

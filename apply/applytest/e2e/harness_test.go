@@ -187,12 +187,28 @@ const mainFile = "/etc/ssh/sshd_config"
 
 // inForce is what sshd says on the host itself.
 func inForce(ctx context.Context, h *lab.Host, keyword string) (string, error) {
-	// With Accept=yes, the end of another connection may remove the folder.
-	out, err := h.Exec(ctx, "sh", "-c", `
-for i in 1 2 3 4 5; do
-  mkdir -p /run/sshd
-  out=$(/usr/sbin/sshd -T) && break
-done
-echo "$out" | sed -n "s/^$1 //Ip"`, "sh", keyword)
-	return strings.TrimSpace(out), err
+	dump, err := ownSSHD(ctx, h, "-T")
+	for line := range strings.Lines(dump) {
+		if name, argument, _ := strings.Cut(strings.TrimSpace(line), " "); strings.EqualFold(name, keyword) {
+			return argument, err
+		}
+	}
+	return "", err
+}
+
+// ownSSHD asks the host's sshd. With Accept=yes, whichever connection ends
+// removes the folder for privilege separation, and after a partition many end
+// at once: it is asked again until it was there.
+func ownSSHD(ctx context.Context, h *lab.Host, option string) (string, error) {
+	for {
+		out, err := h.Exec(ctx, "sh", "-c", `mkdir -p /run/sshd; exec /usr/sbin/sshd "$1"`, "sh", option)
+		if err == nil || !strings.Contains(err.Error(), "Missing privilege separation directory") {
+			return out, err
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return out, err
+		}
+	}
 }

@@ -333,7 +333,7 @@ func (t *trial) truth(state string, report apply.HostReport) error {
 // whole sees whether the host works, with a new login and its daemon on the
 // file that lies there.
 func (t *trial) whole(ctx context.Context, state string) error {
-	if out, err := t.host.Exec(ctx, "sh", "-c", "mkdir -p /run/sshd; /usr/sbin/sshd -t"); err != nil || strings.TrimSpace(out) != "" {
+	if out, err := ownSSHD(ctx, t.host, "-t"); err != nil || strings.TrimSpace(out) != "" {
 		return fmt.Errorf("sshd -t: %s %w", out, err)
 	}
 	if err := t.host.Ready(); err != nil {
