@@ -12,14 +12,19 @@ import (
 	"github.com/sshform/sshform/schema"
 )
 
-// manyBlocks is a file of a side with n blocks of the given number of lines.
+// manyBlocks is a file of a side with n blocks of the given number of lines,
+// those of a server by user and by address in turn.
 func manyBlocks(side schema.Side, n, lines int) string {
 	var b strings.Builder
 	for i := range n {
 		if side == schema.Client {
 			fmt.Fprintf(&b, "Host host%d\n    ServerAliveInterval %d\n    HostName h%d.example\n", i, 10+i%50, i)
 		} else {
-			fmt.Fprintf(&b, "Match User user%d\n    ClientAliveInterval %d\n    X11Forwarding no\n", i, 10+i%50)
+			criteria := fmt.Sprintf("User user%d", i)
+			if i%2 == 0 {
+				criteria = fmt.Sprintf("Address 10.%d.%d.0/24", i/256, i%256)
+			}
+			fmt.Fprintf(&b, "Match %s\n    ClientAliveInterval %d\n    X11Forwarding no\n", criteria, 10+i%50)
 		}
 		for range lines - 3 {
 			b.WriteString("    # why it is so\n")

@@ -172,7 +172,7 @@ func (c *clientRun) file(n Node, f *clientFile) {
 	if n.File == nil {
 		return
 	}
-	for l := range c.lines(n, f.frame, map[string]string{"host": c.host}, !c.final || c.doubt == "") {
+	for l := range c.lines(n, f.frame, []trait{{"host", c.host}}, !c.final || c.doubt == "") {
 		c.line(l, f)
 		if c.stop {
 			return

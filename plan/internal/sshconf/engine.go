@@ -68,14 +68,14 @@ func newRun(t *Tree, side Side, d dialect) *run {
 }
 
 // lines yields the lines of a file that matter to the frame. A brief run
-// leaves out the lines of blocks that do not match; names are those by which
+// leaves out the lines of blocks that do not match; traits are those by which
 // it finds blocks that can, if they are certain.
-func (r *run) lines(n Node, f *frame, names map[string]string, certain bool) iter.Seq[*logicalLine] {
+func (r *run) lines(n Node, f *frame, traits []trait, certain bool) iter.Seq[*logicalLine] {
 	return func(yield func(*logicalLine) bool) {
 		x := r.v.tree.lexedOf(n.File, r.d)
 		var found []int
 		if r.brief && certain {
-			found = x.find(names)
+			found = x.find(traits)
 		}
 		for i := 0; i < len(x.lines); i++ {
 			if r.brief && f.active == Out {

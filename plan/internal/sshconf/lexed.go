@@ -1,6 +1,7 @@
 package sshconf
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -17,18 +18,26 @@ type lexed struct {
 	// needed are the indices of blocks that only logins (sshd) or hosts (ssh)
 	// can be in that have one of these marks.
 	needed map[mark][]int
-	// sizes are the lengths of the parts among the marks.
-	sizes []int
+	// sizes are the lengths of the parts among the marks, bits those of the
+	// networks.
+	sizes, bits []int
 }
 
 // A mark is what a login or host must have to be in a block.
 type mark struct {
-	// criterion is user or host.
 	criterion string
 	// text is the whole name, or a part of it.
 	text  string
 	whole bool
+	// network is where an address must lie; text is empty then.
+	network netip.Prefix
 }
+
+// A trait is what a login or host is in the eyes of a criterion.
+type trait struct{ criterion, text string }
+
+// unknown is the text of a trait that may be any.
+const unknown = ""
 
 // A lexedKey tells the readings of a file apart.
 type lexedKey struct {
@@ -90,9 +99,19 @@ func (d *dialect) lex(f *File) *lexed {
 // need notes that the block at i is for logins with a mark.
 func (x *lexed) need(m mark, i int) {
 	x.needed[m] = append(x.needed[m], i)
-	if !m.whole && !slices.Contains(x.sizes, len(m.text)) {
-		x.sizes = append(x.sizes, len(m.text))
+	switch {
+	case m.network.IsValid():
+		x.bits = including(x.bits, m.network.Bits())
+	case !m.whole:
+		x.sizes = including(x.sizes, len(m.text))
 	}
+}
+
+func including(set []int, n int) []int {
+	if slices.Contains(set, n) {
+		return set
+	}
+	return append(set, n)
 }
 
 // marksOf returns the marks of which one is needed to be in a block, none if
@@ -106,27 +125,59 @@ func (d *dialect) marksOf(l *logicalLine) []mark {
 	case d.side == Client || !d.release.AtLeast(8, 1): // what is not given ends sshd up to 8.0
 		return nil
 	}
-	var found []mark
-	for _, c := range l.criteria {
-		switch c.Name {
-		case "user":
-			found = firstOf(marks("user", strings.Split(c.Argument, ",")), found)
-		case "host":
-			found = firstOf(found, marks("host", strings.Split(lower(c.Argument), ",")))
-		case "group", "address", "localaddress", "rdomain":
-		default: // LocalPort ends sshd where it is not given
-			return nil
+	return serverMarks(l.criteria)
+}
+
+// serverMarks takes the marks of one criterion, of that which tells most.
+func serverMarks(criteria []Criterion) []mark {
+	tells := []string{"user", "host", "address", "group", "localaddress", "rdomain"}
+	best, found := len(tells), []mark(nil)
+	for _, c := range criteria {
+		much := slices.Index(tells, c.Name)
+		if much < 0 {
+			return nil // LocalPort ends sshd where it is not given
 		}
+		var of []mark
+		switch c.Name {
+		case "address", "localaddress":
+			of = networks(c)
+		case "host":
+			of = marks(c.Name, strings.Split(lower(c.Argument), ","))
+		default:
+			of = marks(c.Name, strings.Split(c.Argument, ","))
+		}
+		if len(of) > 0 && much < best {
+			best, found = much, of
+		}
+	}
+	if len(found) > 0 && tells[best] == "group" {
+		found = append(found, mark{criterion: "group", text: unknown, whole: true})
 	}
 	return found
 }
 
-// firstOf returns the first list unless it is empty.
-func firstOf(a, b []mark) []mark {
-	if len(a) > 0 {
-		return a
+// networks returns what an address must have to be in a list, none if an
+// entry needs nothing or ends sshd.
+func networks(c Criterion) []mark {
+	var found []mark
+	for entry := range strings.SplitSeq(c.Argument, ",") {
+		pattern := strings.TrimPrefix(entry, "!")
+		network, form := parseCIDR(pattern)
+		switch {
+		case pattern == "", form == cidrBad:
+			return nil
+		case pattern != entry:
+		case form == cidrGood:
+			found = append(found, mark{criterion: c.Name, network: network})
+		default:
+			of := marks(c.Name, []string{pattern})
+			if len(of) == 0 {
+				return nil
+			}
+			found = append(found, of...)
+		}
 	}
-	return b
+	return found
 }
 
 // marks returns what a name must have for one of the patterns to match, none
@@ -162,14 +213,21 @@ func longestPart(pattern string) string {
 }
 
 // find returns the indices, ascending, of the blocks that are for logins with
-// a mark that these names have, by criterion.
-func (x *lexed) find(names map[string]string) []int {
+// a mark that these traits have.
+func (x *lexed) find(traits []trait) []int {
 	var found []int
-	for criterion, name := range names {
-		found = append(found, x.needed[mark{criterion, name, true}]...)
+	for _, t := range traits {
+		found = append(found, x.needed[mark{criterion: t.criterion, text: t.text, whole: true}]...)
 		for _, size := range x.sizes {
-			for i := 0; i+size <= len(name); i++ {
-				found = append(found, x.needed[mark{criterion, name[i : i+size], false}]...)
+			for i := 0; i+size <= len(t.text); i++ {
+				found = append(found, x.needed[mark{criterion: t.criterion, text: t.text[i : i+size]}]...)
+			}
+		}
+		if addr, numeric := parseAddr(t.text); numeric {
+			for _, bits := range x.bits {
+				if network, err := addr.WithZone("").Prefix(bits); err == nil {
+					found = append(found, x.needed[mark{criterion: t.criterion, network: network}]...)
+				}
 			}
 		}
 	}

@@ -127,7 +127,7 @@ func (s *serverRun) file(n Node, f *frame) {
 	if n.File == nil {
 		return
 	}
-	for l := range s.lines(n, f, s.names(), true) {
+	for l := range s.lines(n, f, s.traits(), true) {
 		s.line(l, f)
 		if s.stop {
 			return
@@ -139,9 +139,20 @@ func (s *serverRun) file(n Node, f *frame) {
 	}
 }
 
-// names are those of the login that Match compares with patterns.
-func (s *serverRun) names() map[string]string {
-	return map[string]string{"user": s.q.Login.User, "host": lower(s.q.Login.Host)}
+// traits are what Match compares with patterns of the login.
+func (s *serverRun) traits() []trait {
+	login := s.q.Login
+	traits := []trait{
+		{"user", login.User}, {"host", lower(login.Host)}, {"address", login.Address},
+		{"localaddress", login.LocalAddress}, {"rdomain", login.RDomain},
+	}
+	if !login.GroupsKnown {
+		return append(traits, trait{"group", unknown})
+	}
+	for _, group := range login.Groups {
+		traits = append(traits, trait{"group", group})
+	}
+	return traits
 }
 
 // line does what process_server_config_line does.
