@@ -16,11 +16,13 @@ import (
 	"github.com/sshform/sshform/schema"
 )
 
-// How often and how fast a new connection is tried: sshd punishes more
-// (PerSourcePenalties in sshd_config(5)).
+// How often and how fast a new connection is tried. An address that sshd
+// punishes (PerSourcePenalties in sshd_config(5)) is refused for 15 seconds at
+// least, by the rules that it has by itself, so then it is tried at leisure.
 const (
 	redials     = 8
 	firstRedial = 200 * time.Millisecond
+	bannedPause = 5 * time.Second
 )
 
 // confirm proves the change by a new connection that shares nothing with the
@@ -63,7 +65,15 @@ func (t *transaction) confirmBudget() time.Duration {
 
 // redial reaches the host anew, with a growing pause between the tries.
 func (t *transaction) redial(ctx context.Context) (Host, error) {
-	host, tried, err := tryAgain(ctx, func() (Host, error) { return t.lifeline.Redial(ctx) })
+	told := false
+	host, tried, err := tryAgain(ctx, func() (Host, error) {
+		host, err := t.lifeline.Redial(ctx)
+		if banned(err) && !told {
+			told = true
+			t.tell(Event{Kind: DialTriedAgain, Time: time.Now(), Host: t.plan.Host, Err: err})
+		}
+		return host, err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("no new connection in %s: %w", tries(tried), err)
 	}
@@ -81,12 +91,22 @@ func tryAgain[T any](ctx context.Context, do func() (T, error)) (got T, tried in
 		if got, err = do(); ctx.Err() == nil || last == nil {
 			last = err // not that the time was over
 		}
+		if banned(err) {
+			return got, &backoff.RetryAfterError{Duration: bannedPause}
+		}
 		return got, err
 	}, backoff.WithBackOff(pauses), backoff.WithMaxTries(redials))
 	if err != nil {
 		err = cmp.Or(last, err)
 	}
 	return got, tried, err
+}
+
+// banned reports whether an error says that sshd refuses this address for a
+// while.
+func banned(err error) bool {
+	var busy Busy
+	return errors.As(err, &busy) && !busy.TryAgain()
 }
 
 func tries(n int) string {

@@ -14,7 +14,8 @@ const busyPause = time.Second
 
 // A Busy error says that a host, or a bastion on the way, hung up before it was
 // known who it is, as sshd does when too many come at once (MaxStartups in
-// sshd_config(5)). TryAgain is false where another try makes things worse.
+// sshd_config(5)). TryAgain is false where it refuses this address for a while,
+// whoever comes (PerSourcePenalties).
 type Busy interface {
 	error
 	TryAgain() bool

@@ -81,7 +81,8 @@ const (
 	RefreshCompleted EventKind = "refresh_complete"
 	RefreshErrored   EventKind = "refresh_errored"
 	// DialTriedAgain tells that a host was busy, by Err, and is dialled once
-	// more.
+	// more; while a change is confirmed, that it refuses us for a while, and is
+	// dialled until that is over or the time of confirm is.
 	DialTriedAgain EventKind = "dial_again"
 )
 

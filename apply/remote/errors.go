@@ -138,7 +138,8 @@ type RefusedError struct {
 	Said   string // before the connection ended; may be empty
 }
 
-// TryAgain reports whether another try may get in: it makes a ban longer.
+// TryAgain reports whether another try at once may get in: while a ban lasts,
+// none does.
 func (e *RefusedError) TryAgain() bool { return !e.Banned }
 
 func (e *RefusedError) Error() string {

@@ -60,13 +60,13 @@ func (h *Human) Event(e apply.Event) {
 	}
 }
 
-// triedAgainText says why a host is dialled once more.
+// triedAgainText says why a host is dialled again.
 func triedAgainText(e apply.Event) string {
 	reason := "it was busy"
 	if e.Err != nil {
 		reason = e.Err.Error()
 	}
-	return "Trying once more, since " + strings.TrimPrefix(reason, e.Host+": ")
+	return "Trying again, since " + strings.TrimPrefix(reason, e.Host+": ")
 }
 
 func (h *Human) hostEvent(e apply.Event) {
