@@ -311,8 +311,6 @@ func (p *program) verdict(r *apply.Report, budgetOK bool) error {
 		return nil
 	case !p.detailed:
 		return failed
-	case p.caught != nil:
-		return codeOf(p.caught)
 	}
 	return code
 }
@@ -349,6 +347,7 @@ const termination = 90 * time.Second
 // signal closes stop instead, so that what is in flight ends properly; the
 // second cancels. SIGTERM is the first with a deadline.
 func (p *program) patience(ctx context.Context) (<-chan struct{}, context.Context, func()) {
+	close(p.patient)
 	patient, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop, ended, left := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	go func() {

@@ -34,45 +34,34 @@ func (p *program) readLine() (string, error) {
 
 // approve puts a question to which only yes is an approval.
 func (p *program) approve(ctx context.Context, question, consequence string) (bool, error) {
-	fmt.Fprintf(p.stdout, "\n%s\n  %s\n  Only 'yes' will be accepted to approve.\n\n  Enter a value: ", question, consequence)
-	type reply struct {
-		text string
-		err  error
+	to := p.questions()
+	fmt.Fprintf(to, "\n%s\n  %s\n  Only 'yes' will be accepted to approve.\n\n  Enter a value: ", question, consequence)
+	defer fmt.Fprintln(to)
+	text, err := awaited(ctx, p.readLine)
+	if err != nil && ctx.Err() == nil && !errors.Is(err, io.EOF) {
+		return false, err
 	}
-	replies := make(chan reply, 1)
-	// Reading cannot be interrupted, so the reader is left behind when the
-	// person presses Ctrl-C; the program ends then.
-	go func() {
-		text, err := p.readLine()
-		replies <- reply{text, err}
-	}()
-	select {
-	case r := <-replies:
-		fmt.Fprintln(p.stdout)
-		if r.err != nil && !errors.Is(r.err, io.EOF) {
-			return false, r.err
-		}
-		return strings.TrimSpace(r.text) == "yes", nil
-	case <-ctx.Done():
-		fmt.Fprintln(p.stdout)
-		return false, nil
-	}
+	return strings.TrimSpace(text) == "yes", nil
 }
 
 // askVariable asks for the value of a variable.
-func (p *program) askVariable(in hclfile.Input) (string, error) {
-	fmt.Fprintf(p.stdout, "var.%s\n", in.Name)
-	if in.Description != "" {
-		fmt.Fprintf(p.stdout, "  %s\n", in.Description)
+func (p *program) askVariable(ctx context.Context, in hclfile.Input) (string, error) {
+	if ctx.Err() != nil {
+		return "", context.Cause(ctx) // the variable before was not answered either
 	}
-	fmt.Fprint(p.stdout, "\n  Enter a value: ")
-	defer fmt.Fprintln(p.stdout)
+	to := p.questions()
+	fmt.Fprintf(to, "var.%s\n", in.Name)
+	if in.Description != "" {
+		fmt.Fprintf(to, "  %s\n", in.Description)
+	}
+	fmt.Fprint(to, "\n  Enter a value: ")
+	defer fmt.Fprintln(to)
 	if in.Sensitive {
-		text, err := term.ReadPassword(int(p.stdin.Fd()))
+		text, err := readSecret(ctx, int(p.stdin.Fd()))
 		p.redact.Secrets = append(p.redact.Secrets, string(text))
 		return string(text), err
 	}
-	text, err := p.readLine()
+	text, err := awaited(ctx, p.readLine)
 	if errors.Is(err, io.EOF) {
 		return "", errors.New("no value was entered")
 	}
@@ -91,11 +80,58 @@ func (p *program) askSecret(ctx context.Context, question string) ([]byte, error
 	if err != nil {
 		return nil, errNobody
 	}
-	defer tty.Close()
 	defer p.view().Quiet()()
 	fmt.Fprintf(tty, "%s: ", question)
-	defer fmt.Fprintln(tty)
-	return term.ReadPassword(int(tty.Fd()))
+	secret, err := readSecret(ctx, int(tty.Fd()))
+	fmt.Fprintln(tty)
+	if ctx.Err() == nil {
+		tty.Close() // else the reader that was left behind still has it
+	}
+	return secret, err
+}
+
+// readSecret reads a line from a terminal that does not echo meanwhile.
+func readSecret(ctx context.Context, terminal int) ([]byte, error) {
+	before, err := term.GetState(terminal)
+	if err != nil {
+		return nil, err
+	}
+	secret, err := awaited(ctx, func() ([]byte, error) { return term.ReadPassword(terminal) })
+	if ctx.Err() != nil {
+		return nil, errors.Join(err, term.Restore(terminal, before))
+	}
+	return secret, err
+}
+
+// awaited is what read gives, or why ctx ended before. Reading from a terminal
+// cannot be interrupted, so the reader is left behind when the person presses
+// Ctrl-C; the program ends then.
+func awaited[T any](ctx context.Context, read func() (T, error)) (T, error) {
+	type reply struct {
+		got T
+		err error
+	}
+	replies := make(chan reply, 1)
+	go func() {
+		got, err := read()
+		replies <- reply{got, err}
+	}()
+	select {
+	case r := <-replies:
+		return r.got, r.err
+	case <-ctx.Done():
+		var none T
+		return none, context.Cause(ctx)
+	}
+}
+
+// questions is where a person reads them: if the standard output leads
+// elsewhere, they would wait there unseen.
+func (p *program) questions() io.Writer {
+	if isTerminal(p.stdin) && !isTerminal(p.stdout) {
+		return p.stderr
+	}
+	return p.stdout
 }
 
 // askPassphrase asks for what an identity file is encrypted with.

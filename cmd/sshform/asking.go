@@ -292,6 +292,8 @@ func (p *program) observeHost(ctx context.Context, l *looking, s *sight, given s
 	}})
 	for o := range observed {
 		switch {
+		case ctx.Err() != nil:
+			return nil, readingInterrupted()
 		case o.Err != "":
 			return nil, problems{{
 				Severity: schema.Error, Summary: "Host could not be read", Detail: sentence(errors.New(o.Err)),
@@ -302,7 +304,7 @@ func (p *program) observeHost(ctx context.Context, l *looking, s *sight, given s
 		}
 		return o, nil
 	}
-	return nil, problem("Interrupted", "The host was being read.")
+	return nil, readingInterrupted()
 }
 
 // groupsOf are the groups of a user of this machine. A user that does not

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -27,30 +28,32 @@ func (p *program) consoleCommand() *cobra.Command {
 		if err := someConfiguration("."); err != nil {
 			return err
 		}
-		configuration, found := hclfile.Open(c.Context(), ".", p.loadOptions(l))
+		configuration, found := hclfile.Open(c.Context(), ".", p.loadOptions(c.Context(), l))
 		p.showSources(configuration)
 		p.diagnose(found)
 		if found.HasErrors() {
 			return failed
 		}
-		return p.evaluateLines(configuration)
+		return p.evaluateLines(c.Context(), configuration)
 	}
 	return c
 }
 
 // evaluateLines reads expressions until the input ends or a person says exit.
-func (p *program) evaluateLines(configuration *hclfile.Configuration) error {
+func (p *program) evaluateLines(ctx context.Context, configuration *hclfile.Configuration) error {
 	person := isTerminal(p.stdin)
 	var wrong error
 	for {
 		if person {
-			fmt.Fprint(p.stdout, "> ")
+			fmt.Fprint(p.questions(), "> ")
 		}
-		line, err := p.readLine()
-		if errors.Is(err, io.EOF) {
+		line, err := awaited(ctx, p.readLine)
+		switch {
+		case errors.Is(err, io.EOF):
 			return wrong
-		}
-		if err != nil {
+		case ctx.Err() != nil:
+			return failed
+		case err != nil:
 			return err
 		}
 		switch strings.TrimSpace(line) {

@@ -36,6 +36,31 @@ const (
 // Error makes an exitCode the way out of a command.
 func (c exitCode) Error() string { return fmt.Sprintf("exit status %d", int(c)) }
 
+// An interruption is why a command came to no end of its own.
+type interruption struct{ os.Signal }
+
+// Error is the reason that stands behind whatever was not finished.
+func (i interruption) Error() string {
+	if codeOf(i.Signal) == terminated {
+		return "the command was terminated"
+	}
+	return "the command was interrupted"
+}
+
+// readingInterrupted is all there is to tell when hosts were being read: what
+// each of them would say is only that nobody waited for it.
+func readingInterrupted() error {
+	return problem("Interrupted", "The hosts were being read. Nothing was changed.")
+}
+
+// interruptedCode is the code of a run that p.caught ended.
+func (p *program) interruptedCode() exitCode {
+	if p.detailed {
+		return codeOf(p.caught)
+	}
+	return failed
+}
+
 func codeOf(signal os.Signal) exitCode {
 	if signal == syscall.SIGTERM {
 		return terminated

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"io/fs"
@@ -43,7 +44,7 @@ func (p *program) fmtCommand() *cobra.Command {
 		fs.BoolVar(&f.write, "write", true, "Change no file. Always so with -check and the standard input.")
 		fs.BoolVar(&f.list, "list", true, "Do not print the names of changed files.")
 	})
-	c.RunE = func(_ *cobra.Command, args []string) error {
+	c.RunE = func(c *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			args = []string{"."}
 		}
@@ -55,7 +56,7 @@ func (p *program) fmtCommand() *cobra.Command {
 			return content
 		}
 		for _, arg := range args {
-			if err := p.formatArgument(f, arg); err != nil {
+			if err := p.formatArgument(c.Context(), f, arg); err != nil {
 				return err
 			}
 		}
@@ -71,9 +72,9 @@ func (p *program) fmtCommand() *cobra.Command {
 	return c
 }
 
-func (p *program) formatArgument(f *formatting, arg string) error {
+func (p *program) formatArgument(ctx context.Context, f *formatting, arg string) error {
 	if arg == "-" {
-		return p.formatStdin(f)
+		return p.formatStdin(ctx, f)
 	}
 	info, err := os.Stat(arg)
 	switch {
@@ -143,8 +144,8 @@ func (p *program) formatFile(f *formatting, path string, mode fs.FileMode) error
 }
 
 // formatStdin prints the formatted text, or only says whether it differs.
-func (p *program) formatStdin(f *formatting) error {
-	before, err := io.ReadAll(p.stdin)
+func (p *program) formatStdin(ctx context.Context, f *formatting) error {
+	before, err := awaited(ctx, func() ([]byte, error) { return io.ReadAll(p.stdin) })
 	if err != nil {
 		return problem("Standard input cannot be read", sentence(err))
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -74,9 +75,21 @@ func shows(t *testing.T, shown string, want ...string) {
 // sign appears it calls then.
 func (s slurmTest) onTerminal(command, sign string, then func()) string {
 	s.Helper()
+	return s.atTerminal(command, sign, func(io.Writer) {
+		if then != nil {
+			then()
+		}
+	})
+}
+
+// atTerminal is onTerminal for those who also type.
+func (s slurmTest) atTerminal(command, sign string, then func(keyboard io.Writer)) string {
+	s.Helper()
 	cmd := s.command("script", "-qec", "stty cols 120 rows 30; "+command, "/dev/null")
 	cmd.Env = append(cmd.Env, "TERM=xterm", "NO_COLOR=1")
 	screen, err := cmd.StdoutPipe()
+	s.must(err)
+	keyboard, err := cmd.StdinPipe()
 	s.must(err)
 	s.must(cmd.Start())
 	var seen bytes.Buffer
@@ -84,7 +97,7 @@ func (s slurmTest) onTerminal(command, sign string, then func()) string {
 		n, err := screen.Read(piece)
 		seen.Write(piece[:n])
 		if then != nil && bytes.Contains(seen.Bytes(), []byte(sign)) {
-			then()
+			then(keyboard)
 			then = nil
 		}
 		if err != nil {

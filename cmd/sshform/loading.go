@@ -81,8 +81,8 @@ func parseVarFile(text string) (hclfile.Assignment, error) {
 	return hclfile.Assignment{File: text}, nil
 }
 
-// options returns what Load needs.
-func (p *program) loadOptions(l loading) hclfile.Options {
+// loadOptions returns what Load needs.
+func (p *program) loadOptions(ctx context.Context, l loading) hclfile.Options {
 	o := hclfile.Options{
 		Version:         thisTool().Version,
 		Assignments:     l.assignments,
@@ -94,7 +94,7 @@ func (p *program) loadOptions(l loading) hclfile.Options {
 		o.Run = p.runInventory
 	}
 	if p.mayAsk(l.input) && isTerminal(p.stdin) {
-		o.Ask = p.askVariable
+		o.Ask = func(in hclfile.Input) (string, error) { return p.askVariable(ctx, in) }
 	}
 	return o
 }
@@ -106,9 +106,12 @@ func (p *program) load(ctx context.Context, l loading) (*hclfile.Configuration, 
 		return nil, err
 	}
 	defer p.collectLess()()
-	configuration, found := hclfile.Load(ctx, ".", p.loadOptions(l))
+	configuration, found := hclfile.Load(ctx, ".", p.loadOptions(ctx, l))
 	p.hideSecrets(configuration, l)
 	p.showSources(configuration)
+	if ctx.Err() != nil {
+		return nil, problem("Interrupted", "The configuration was being read. Nothing was changed.")
+	}
 	p.diagnose(found)
 	if found.HasErrors() {
 		return nil, failed

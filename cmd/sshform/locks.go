@@ -59,6 +59,9 @@ func (p *program) tour(ctx context.Context, v visiting, chosen []string) (*tour,
 // read; then the error is failed.
 func (p *program) records(ctx context.Context, t *tour) ([]view.HostRecords, error) {
 	results := visit(ctx, t, apply.ReadRecords)
+	if ctx.Err() != nil {
+		return nil, readingInterrupted()
+	}
 	var records []view.HostRecords
 	for _, r := range results {
 		if r.err == nil {
@@ -84,6 +87,9 @@ func (p *program) showRecords(ctx context.Context, v visiting, chosen []string, 
 	}
 	defer t.close()
 	records, err := p.records(ctx, t)
+	if ctx.Err() != nil {
+		return err
+	}
 	if v.json {
 		return errors.Join(view.RecordsJSON(p.stdout, records), err)
 	}
@@ -163,6 +169,9 @@ func (p *program) forceUnlock(ctx context.Context, v visiting, id string, force 
 	}
 	defer t.close()
 	records, unread := p.records(ctx, t)
+	if ctx.Err() != nil {
+		return unread
+	}
 	held := map[string]bool{}
 	for _, r := range records {
 		if r.Records.Lock != nil && r.Records.Lock.ID == id {

@@ -39,8 +39,9 @@ func (p *program) run() int {
 	// requests alone; everything else goes through our spelling.
 	root.SetArgs(doubleDashes(args, takesValue(root)))
 	ctx, stop := p.interruptible(context.Background())
-	defer stop()
-	return p.finish(root.ExecuteContext(ctx))
+	err = root.ExecuteContext(ctx)
+	stop() // p.caught is known from here on
+	return p.finish(err)
 }
 
 // finish tells what is still untold and returns the exit code.
@@ -52,7 +53,7 @@ func (p *program) finish(err error) int {
 	code, told := unfold(err)
 	p.diagnose(told)
 	if p.detailed && p.caught != nil {
-		code = codeOf(p.caught)
+		code = p.interruptedCode()
 	}
 	return int(code)
 }

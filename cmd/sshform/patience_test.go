@@ -20,7 +20,7 @@ func TestSIGTERMHasADeadline(t *testing.T) {
 			nobody := view.Stream{Writer: io.Discard}
 			p := &program{
 				screen: view.NewHuman(view.Paper{Out: nobody, Err: nobody}),
-				caught: caught, signals: make(chan os.Signal, 2),
+				caught: caught, signals: make(chan os.Signal, 2), patient: make(chan struct{}),
 			}
 			ctx, interrupt := context.WithCancel(t.Context())
 			stop, patient, release := p.patience(ctx)

@@ -210,7 +210,7 @@ func (p *program) buildPlan(ctx context.Context, o planning, d apply.Dialer) (*m
 		Shard: o.shard.Index, Shards: o.shard.Total, Contents: o.contents,
 	})
 	if ctx.Err() != nil {
-		return nil, nil, problem("Interrupted", "The hosts were being read. Nothing was changed.")
+		return nil, nil, readingInterrupted()
 	}
 	p.view().ReadingDone(p.now().Sub(began))
 	p.stampPlan(built, cfg)

@@ -36,8 +36,11 @@ type program struct {
 	detailed bool   // -detailed-exitcode
 	// caught is the signal that ended the run early, nil without one.
 	caught os.Signal
-	// signals are those that arrive; interruptible reads the first.
+	// signals are those that arrive; interruptible reads the first, patience
+	// the second.
 	signals chan os.Signal
+	// patient is closed when patience begins.
+	patient chan struct{}
 	// found is everything that was told, for reports.
 	found schema.Diagnostics
 	// signers are those whose signatures of the plan counted.
@@ -121,19 +124,28 @@ func (p *program) withEnvironment(root *cobra.Command, args []string) ([]string,
 	return slices.Concat(args[:words], extra, args[words:]), nil
 }
 
-// interruptible returns a context that the first SIGINT or SIGTERM cancels.
-// Later signals stay in p.signals for the command that cares.
+// interruptible returns a context that the first SIGINT or SIGTERM cancels. The
+// second ends the program at once, unless patience reads it: whatever does not
+// heed the context can be ended all the same.
 func (p *program) interruptible(parent context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	p.signals = make(chan os.Signal, 2)
 	signal.Notify(p.signals, os.Interrupt, syscall.SIGTERM)
+	p.patient = make(chan struct{})
 	ended, left := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(left)
 		select {
 		case s := <-p.signals:
 			p.caught = s
-			cancel(codeOf(s))
+			cancel(interruption{s})
+		case <-ended:
+			return
+		}
+		select {
+		case <-p.signals:
+			os.Exit(int(p.interruptedCode()))
+		case <-p.patient:
 		case <-ended:
 		}
 	}()

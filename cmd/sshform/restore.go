@@ -218,7 +218,7 @@ func (p *program) makeRestore(ctx context.Context, o *restoring, d *dialer) (*ma
 	records := visit(ctx, &tour{hosts, kept, o.parallelism, p.view().Event, kept.Close}, apply.ReadRecords)
 	done, err := o.chosen(records, keptRuns(cfg))
 	if ctx.Err() != nil {
-		return nil, problem("Interrupted", "The hosts were being read. Nothing was changed.")
+		return nil, readingInterrupted()
 	}
 	if err != nil {
 		return nil, err
@@ -238,7 +238,7 @@ func (p *program) makeRestore(ctx context.Context, o *restoring, d *dialer) (*ma
 		},
 	})
 	if ctx.Err() != nil {
-		return nil, problem("Interrupted", "The hosts were being read. Nothing was changed.")
+		return nil, readingInterrupted()
 	}
 	p.view().ReadingDone(p.now().Sub(began))
 	p.stampPlan(built, cfg)
