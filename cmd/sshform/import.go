@@ -116,12 +116,7 @@ func (p *program) importHosts(ctx context.Context, o *importing, args []string) 
 	if wrong.HasErrors() {
 		panic(fmt.Sprintf("import wrote configuration that cannot be read: %+v", wrong))
 	}
-	file, err := os.OpenFile(o.out, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
-	if err == nil {
-		_, err = file.Write(text)
-		err = errors.Join(err, file.Close())
-	}
-	if err != nil {
+	if err := writeNew(o.out, text); err != nil {
 		return problem("File cannot be written", sentence(err))
 	}
 	fmt.Fprintf(p.stdout, "Wrote %s: %s in %s.\n", o.out, view.Count(len(hosts), "host"), view.Count(len(folded), "block"))

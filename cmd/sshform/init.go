@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -75,17 +74,12 @@ func (p *program) checkConfiguration(c *cobra.Command) error {
 }
 
 func (p *program) writeStarter() error {
-	f, err := os.OpenFile(starterFile, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	err := writeNew(starterFile, starter)
 	if errors.Is(err, fs.ErrExist) {
 		return problem("Configuration exists already", starterFile+" is there and was not touched.")
 	}
 	if err != nil {
 		return problem("Starter cannot be written", sentence(err))
-	}
-	_, err = f.Write(starter)
-	if err = errors.Join(err, f.Close()); err != nil {
-		// Half a file would pass for a configuration.
-		return problem("Starter cannot be written", sentence(errors.Join(err, os.Remove(starterFile))))
 	}
 	fmt.Fprintf(p.stdout, "Wrote %s. Put your hosts into it, then:\n    sshform plan\n", starterFile)
 	return nil
