@@ -84,6 +84,8 @@ const (
 	// more; while a change is confirmed, that it refuses us for a while, and is
 	// dialled until that is over or the time of confirm is.
 	DialTriedAgain EventKind = "dial_again"
+	// LockAwaited tells that a host is locked, by Err, and waited for.
+	LockAwaited EventKind = "lock_wait"
 )
 
 // An Event is something that happened during Observe or Run. Which fields are
@@ -100,7 +102,7 @@ type Event struct {
 	Step      StepName
 	Elapsed   time.Duration // since the host was started
 	Outcome   Outcome       // ApplyCompleted, ApplyErrored
-	Err       error         // ApplyErrored, RefreshErrored, DialTriedAgain
+	Err       error         // ApplyErrored, RefreshErrored, DialTriedAgain, LockAwaited
 
 	Wave     *WaveReport // wave events
 	Stopped  *Stopped    // RolloutStopped

@@ -148,6 +148,7 @@ func (t *transaction) lock(ctx context.Context) error {
 		t.machine.stateFolder(), t.run, t.nonce, lock, strconv.Itoa(int(goodFor / time.Second)), text, transactScript,
 	}, t.digestPaths()...)}
 	deadline := time.Now().Add(t.opts.LockTimeout)
+	told := false
 	for released := 0; ; {
 		answer, err := t.do(ctx, step)
 		if err != nil {
@@ -162,10 +163,15 @@ func (t *transaction) lock(ctx context.Context) error {
 			if released++; !still && released < lockTries {
 				continue // whoever held it released it while we asked who it is
 			}
-			if time.Now().Add(lockRetryEvery).After(deadline) {
+			left := time.Until(deadline)
+			if left <= 0 {
 				return &verdictError{Locked, &LockedError{Held: held}}
 			}
-			if err := wait(ctx, lockRetryEvery); err != nil {
+			if !told {
+				told = true
+				t.tell(Event{Kind: LockAwaited, Time: time.Now(), Host: t.plan.Host, Err: &LockedError{Held: held}})
+			}
+			if err := wait(ctx, min(lockRetryEvery, left)); err != nil {
 				return err
 			}
 		default:

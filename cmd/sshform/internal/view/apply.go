@@ -53,6 +53,8 @@ func (h *Human) Event(e apply.Event) {
 		}
 	case apply.DialTriedAgain:
 		h.print("%s: %s\n", h.line(e.Host), h.line(triedAgainText(e)))
+	case apply.LockAwaited:
+		h.print("%s: %s\n", h.line(e.Host), h.line(awaitedText(e)))
 	case apply.ApplyStarted, apply.ApplyCompleted, apply.ApplyErrored:
 		if !h.paper.Concise {
 			h.hostEvent(e)
@@ -67,6 +69,14 @@ func triedAgainText(e apply.Event) string {
 		reason = e.Err.Error()
 	}
 	return "Trying again, since " + strings.TrimPrefix(reason, e.Host+": ")
+}
+
+// awaitedText says whose lock is waited for.
+func awaitedText(e apply.Event) string {
+	if e.Err == nil {
+		return "Waiting, since it is locked"
+	}
+	return "Waiting, since it is " + e.Err.Error()
 }
 
 func (h *Human) hostEvent(e apply.Event) {

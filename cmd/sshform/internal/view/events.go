@@ -305,6 +305,8 @@ func (j *JSON) Event(e apply.Event) {
 		}
 	case apply.DialTriedAgain:
 		j.emit("warn", "log", e.Host+": "+triedAgainText(e), nil)
+	case apply.LockAwaited:
+		j.emit("info", "log", e.Host+": "+awaitedText(e), nil)
 	default:
 		if j.tells(e) {
 			j.hostEvent(e)
