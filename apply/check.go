@@ -23,7 +23,7 @@ func (t *transaction) check(ctx context.Context) error {
 	for _, c := range t.files {
 		read.Files = append(read.Files, c.Path)
 	}
-	for _, d := range t.plan.DependsOn {
+	for _, d := range t.plan.DependsOn() {
 		if d.Folder {
 			read.Folders = append(read.Folders, d.Path)
 		} else {
@@ -68,7 +68,7 @@ func (t *transaction) check(ctx context.Context) error {
 			return err
 		}
 	}
-	if len(t.files) > 0 && !t.plan.Run.AllowPending {
+	if len(t.files) > 0 && !t.plan.Run().AllowPending {
 		return pending
 	}
 	return nil
@@ -112,7 +112,7 @@ func (t *transaction) compareFiles(seen map[string]plan.File) error {
 }
 
 func (t *transaction) compareDependencies(files map[string]plan.File, folders map[string]plan.Folder) error {
-	for _, d := range t.plan.DependsOn {
+	for _, d := range t.plan.DependsOn() {
 		got := plan.Digest("")
 		switch {
 		case d.Folder && !folders[d.Path].Missing:
@@ -200,7 +200,7 @@ func (t *transaction) treePaths() []string {
 			paths = append(paths, c.RealPath)
 		}
 	}
-	for _, d := range t.plan.DependsOn {
+	for _, d := range t.plan.DependsOn() {
 		if d.Before != "" {
 			paths = append(paths, d.Path)
 		}
@@ -216,7 +216,7 @@ func (t *transaction) digestPaths() []string {
 	for _, c := range t.files {
 		paths = append(paths, c.RealPath)
 	}
-	for _, d := range t.plan.DependsOn {
+	for _, d := range t.plan.DependsOn() {
 		if d.Folder {
 			paths = append(paths, strings.TrimSuffix(d.Path, "/")+"/")
 		} else {
@@ -229,7 +229,7 @@ func (t *transaction) digestPaths() []string {
 // compareDigests compares what the host computed under the lock with the plan.
 // What it could not compute is read again in check.
 func (t *transaction) compareDigests(output []byte) error {
-	t.digests = make([]string, len(t.files)+len(t.plan.DependsOn))
+	t.digests = make([]string, len(t.files)+len(t.plan.DependsOn()))
 	for _, line := range sayings(output) {
 		if line.key == "unfit" {
 			t.unfit = append(t.unfit, line)
@@ -269,7 +269,7 @@ func (t *transaction) unmoved() bool {
 			return false
 		}
 	}
-	for i, d := range t.plan.DependsOn {
+	for i, d := range t.plan.DependsOn() {
 		got := t.digests[len(t.files)+i]
 		want := cmp.Or(string(d.Before), "-")
 		if d.Folder && d.Before == plan.SumNames(nil) {

@@ -33,9 +33,10 @@ func clientPlan(t *testing.T, file, old, text, interval string) *plan.Plan {
 	login := plan.Login{Client: true, File: file, Host: "anywhere.example.net"}
 	return &plan.Plan{
 		Mode: plan.Normal,
-		Hosts: []plan.HostPlan{{
-			Host: schema.ThisMachine, Wave: "rest", ShardKey: plan.ShardKey(schema.ThisMachine),
-			Connection: host.Facts().Connection, Run: plan.Run{ConfirmTimeout: plan.DefaultConfirmTimeout},
+		Hosts: []plan.HostPlan{plan.HostPlan{
+			Host: schema.ThisMachine, Wave: "rest", Connection: host.Facts().Connection,
+		}.With(plan.Decision{
+			Run:   plan.Run{ConfirmTimeout: plan.DefaultConfirmTimeout},
 			Files: []plan.FileEdit{edit},
 			Changes: []plan.Change{{
 				Address: address, Host: schema.ThisMachine, Action: action, File: file,
@@ -44,7 +45,7 @@ func clientPlan(t *testing.T, file, old, text, interval string) *plan.Plan {
 					"ServerAliveInterval": schema.Argument(interval),
 				}}},
 			}},
-		}},
+		})},
 		Rollout: plan.Rollout{Waves: []plan.Wave{{Name: "rest", Hosts: 1, OnFailure: "stop"}}},
 	}
 }

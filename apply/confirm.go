@@ -168,7 +168,7 @@ func (t *transaction) confirmValues(ctx context.Context, shell Shell) error {
 // confirmProbe waits for the daemon's own keepalive request and compares when
 // it came.
 func (t *transaction) confirmProbe(ctx context.Context, fresh Host) error {
-	if !t.plan.Run.Probe {
+	if !t.plan.Run().Probe {
 		return nil
 	}
 	watch := t.watch(fresh.Facts().Release)

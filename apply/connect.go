@@ -49,7 +49,7 @@ func (t *transaction) lookAround(ctx context.Context) error {
 		return
 	})
 	read := plan.Asking{}
-	for _, f := range t.plan.Files {
+	for _, f := range t.plan.Files() {
 		read.Files = append(read.Files, f.Path)
 	}
 	seen := map[string]plan.File{}
@@ -58,10 +58,10 @@ func (t *transaction) lookAround(ctx context.Context) error {
 		return err
 	}
 	t.seen = seen
-	t.wanted = wantedOf(t.plan.Changes)
+	t.wanted = wantedOf(t.plan.Changes())
 	t.folder = path.Join(t.machine.stateFolder(), "runs", t.run)
 	t.nonce = newMark()
-	for _, f := range t.plan.Files {
+	for _, f := range t.plan.Files() {
 		c := newFileChange(f, t.run, t.folder, len(t.files))
 		c.mode, c.uid, c.gid = f.Mode, f.UID, f.GID
 		if now := seen[f.Path]; now.State == plan.Regular {
@@ -78,7 +78,7 @@ func (t *transaction) lookAround(ctx context.Context) error {
 
 // chooseListener finds the sshd of the plan again (rules 1 and 2).
 func (t *transaction) chooseListener() error {
-	want := t.plan.Facts.Listener
+	want := t.plan.Facts().Listener
 	t.listener = listener{Listener: want}
 	if t.byHand() {
 		t.listener.Reload, t.listener.Unit, t.listener.PID = plan.ReloadByHand, "", 0
@@ -107,18 +107,19 @@ func (t *transaction) chooseListener() error {
 // byHand reports whether no daemon is told of the change: none runs, or a
 // person does that (reload = "none").
 func (t *transaction) byHand() bool {
-	planned := listener{Listener: t.plan.Facts.Listener}
-	return !planned.reloads() || t.plan.Run.Reload == string(plan.ReloadByHand)
+	planned := listener{Listener: t.plan.Facts().Listener}
+	return !planned.reloads() || t.plan.Run().Reload == string(plan.ReloadByHand)
 }
 
 // judgeByHand makes the program judge the file of the plan where no listener
 // says which file it reads.
 func (t *transaction) judgeByHand() {
-	i := slices.IndexFunc(t.plan.Changes, func(c plan.Change) bool {
+	changes := t.plan.Changes()
+	i := slices.IndexFunc(changes, func(c plan.Change) bool {
 		return c.Address.Side() == schema.Server && path.IsAbs(c.File)
 	})
-	if i >= 0 && t.listener.ConfigFile != t.plan.Changes[i].File {
-		t.listener.ConfigFile = t.plan.Changes[i].File
+	if i >= 0 && t.listener.ConfigFile != changes[i].File {
+		t.listener.ConfigFile = changes[i].File
 		t.listener.Args = []string{"-f", t.listener.ConfigFile}
 	}
 }

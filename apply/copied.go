@@ -34,7 +34,7 @@ func (t *transaction) treePathsAfter() []string {
 			paths = append(paths, c.Path)
 		}
 	}
-	for _, d := range t.plan.DependsOn {
+	for _, d := range t.plan.DependsOn() {
 		if !d.Folder && d.Before != "" {
 			paths = append(paths, d.Path)
 		}

@@ -20,13 +20,15 @@ func (p *private) dropIn(made *plan.Plan, name, line string) string {
 	path := filepath.Join(p.dir, "conf.d", name)
 	text := plan.DropInMark + "\n" + line
 	address := p.target().Address.String()
-	made.Hosts[0].Files = []plan.FileEdit{{
-		Path: path, RealPath: path, Role: plan.DropIn, Mode: 0o644, UID: -1, GID: -1, After: plan.Sum([]byte(text)),
-		Edits: []plan.Edit{
-			{Op: plan.Insert, Line: 1, New: plan.DropInMark + "\n", Address: address},
-			{Op: plan.Insert, Line: 1, New: line, Address: address},
-		},
-	}}
+	decide(&made.Hosts[0], func(d *plan.Decision) {
+		d.Files = []plan.FileEdit{{
+			Path: path, RealPath: path, Role: plan.DropIn, Mode: 0o644, UID: -1, GID: -1, After: plan.Sum([]byte(text)),
+			Edits: []plan.Edit{
+				{Op: plan.Insert, Line: 1, New: plan.DropInMark + "\n", Address: address},
+				{Op: plan.Insert, Line: 1, New: line, Address: address},
+			},
+		}}
+	})
 	return path
 }
 
@@ -71,7 +73,7 @@ func TestRule04WhatCannotBeReplacedIsRefusedEarly(t *testing.T) {
 			if test.create {
 				p.dropIn(made, "20-ours.conf", "ClientAliveInterval 41\n")
 			}
-			made.Hosts[0].Run.AllowPending, made.Hosts[0].Run.Rehearsal = true, false
+			decide(&made.Hosts[0], func(d *plan.Decision) { d.Run.AllowPending, d.Run.Rehearsal = true, false })
 			var staged atomic.Bool
 			d.before = func(step string) {
 				if step == "stage" {

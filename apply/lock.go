@@ -131,10 +131,10 @@ func plainRun(id string) error {
 func (t *transaction) lock(ctx context.Context) error {
 	text, err := manifest{
 		id: t.run, nonce: t.nonce, state: t.machine.stateFolder(), timeout: t.confirmTimeout(),
-		backups: cmp.Or(t.plan.Run.Backups, plan.DefaultBackups), listener: t.listener,
+		backups: cmp.Or(t.plan.Run().Backups, plan.DefaultBackups), listener: t.listener,
 		program: t.listener.Path, tree: t.candidateTree(), files: t.files,
 		namespaces: t.machine.namespaces, treeFolders: t.treeFolders(),
-		command: t.opts.ReloadCommands[t.plan.Run.Reload],
+		command: t.opts.ReloadCommands[t.plan.Run().Reload],
 	}.text()
 	if err != nil {
 		return err

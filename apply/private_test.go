@@ -287,6 +287,13 @@ func (p *private) observe(d apply.Dialer) *plan.Observed {
 	return seen
 }
 
+// decide changes what happens on a host.
+func decide(h *plan.HostPlan, change func(*plan.Decision)) {
+	d := h.Decision()
+	change(&d)
+	*h = h.With(d)
+}
+
 // plan makes the plan that sets the interval beside its commented default,
 // with further lines, and demands the interval.
 func (p *private) plan(d apply.Dialer, interval string, more ...string) *plan.Plan {
@@ -300,8 +307,7 @@ func (p *private) plan(d apply.Dialer, interval string, more ...string) *plan.Pl
 	}
 	after, err := plan.Replay(file.Bytes, edits)
 	must(p.t, err)
-	host := plan.HostPlan{
-		Host: "here", Wave: "rest", ShardKey: plan.ShardKey("here"), Connection: seen.Connection,
+	decision := plan.Decision{
 		Run: plan.Run{ConfirmTimeout: time.Minute, Backups: 3, Reload: cmp.Or(p.reload, "auto")},
 		Files: []plan.FileEdit{{
 			Path: p.config, RealPath: p.config, Role: plan.MainFile, Before: plan.Sum(file.Bytes), After: plan.Sum(after),
@@ -317,13 +323,14 @@ func (p *private) plan(d apply.Dialer, interval string, more ...string) *plan.Pl
 		}},
 	}
 	for name, folder := range seen.Folders {
-		host.DependsOn = append(host.DependsOn, plan.Dependency{Path: name, Folder: true, Before: plan.SumNames(folder.Names)})
+		decision.DependsOn = append(decision.DependsOn, plan.Dependency{Path: name, Folder: true, Before: plan.SumNames(folder.Names)})
 	}
 	for name, f := range seen.Files {
 		if name != p.config {
-			host.DependsOn = append(host.DependsOn, plan.Dependency{Path: name, Before: plan.Sum(f.Bytes)})
+			decision.DependsOn = append(decision.DependsOn, plan.Dependency{Path: name, Before: plan.Sum(f.Bytes)})
 		}
 	}
+	host := plan.HostPlan{Host: "here", Wave: "rest", Connection: seen.Connection}.With(decision)
 	return &plan.Plan{
 		Mode: plan.Normal, Hosts: []plan.HostPlan{host},
 		Rollout: plan.Rollout{Waves: []plan.Wave{{Name: "rest", Hosts: 1, OnFailure: "stop"}}},

@@ -50,7 +50,7 @@ func TestReloadByHandLeavesTheDaemonAlone(t *testing.T) {
 	p := startPrivate(t)
 	d := p.dialer()
 	made := p.plan(d, "41")
-	made.Hosts[0].Run.Reload = "none"
+	decide(&made.Hosts[0], func(d *plan.Decision) { d.Run.Reload = "none" })
 	if report := p.run(d, made, nil); report.Outcome != apply.Changed || report.Proof != apply.ProofFile {
 		t.Errorf("got %s, proof %q, %v; want changed, proved by the file", report.Outcome, report.Proof, report.Err)
 	}
@@ -65,7 +65,7 @@ func TestReloadByACommandOfTheSite(t *testing.T) {
 	p := startPrivate(t)
 	d := p.dialer()
 	made := p.plan(d, "41")
-	made.Hosts[0].Run.Reload = "site-hup"
+	decide(&made.Hosts[0], func(d *plan.Decision) { d.Run.Reload = "site-hup" })
 	opts := apply.RunOptions{Dialer: d, Who: "a test"}
 	var refused *apply.RefusedError
 	if _, err := apply.Run(t.Context(), made, opts); !errors.As(err, &refused) || !strings.Contains(err.Error(), "policy") {

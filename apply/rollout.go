@@ -63,7 +63,7 @@ func (r *rollout) deal() map[string][]job {
 		report := HostReport{Host: h.Host, Address: h.Connection.Address, Wave: h.Wave, Outcome: Unchanged}
 		if h.Changed() {
 			report.Outcome = Skipped
-			for _, c := range h.Changes {
+			for _, c := range h.Changes() {
 				if c.Action != plan.NoOp {
 					report.Addresses = append(report.Addresses, c.Address)
 				}
@@ -323,7 +323,7 @@ func (t *transaction) lookAgain(ctx context.Context) error {
 	if t.machine, err = lookAround(ctx, shell, t.scope()); err != nil {
 		return err
 	}
-	t.wanted = wantedOf(t.plan.Changes)
+	t.wanted = wantedOf(t.plan.Changes())
 	if err := t.chooseListener(); err != nil {
 		return err
 	}

@@ -52,10 +52,11 @@ func fleet(hosts int, waves ...plan.Wave) *plan.Plan {
 			action = plan.NoOp
 		}
 		p.Hosts = append(p.Hosts, plan.HostPlan{
-			Host: name, ShardKey: plan.ShardKey(name), Wave: waves[i*len(waves)/hosts].Name, Turn: i,
+			Host: name, Wave: waves[i*len(waves)/hosts].Name, Turn: i,
 			Connection: plan.Connection{Type: schema.OverSSH, Address: name},
-			Changes:    []plan.Change{{Address: schema.Address{Block: "server", Name: "f", Key: name, HasKey: true}, Host: name, Action: action}},
-		})
+		}.With(plan.Decision{Changes: []plan.Change{{
+			Address: schema.Address{Block: "server", Name: "f", Key: name, HasKey: true}, Host: name, Action: action,
+		}}}))
 	}
 	return p
 }
@@ -190,7 +191,7 @@ func TestRefusedPlans(t *testing.T) {
 	for name, spoil := range map[string]func(*plan.Plan, *apply.RunOptions){
 		"expired":      func(p *plan.Plan, _ *apply.RunOptions) { p.ValidUntil = time.Unix(1, 0) },
 		"errored":      func(p *plan.Plan, _ *apply.RunOptions) { p.Errored = true },
-		"forged":       func(p *plan.Plan, _ *apply.RunOptions) { p.Hosts[0].ShardKey = "x" },
+		"forged":       func(p *plan.Plan, _ *apply.RunOptions) { p.Hosts[0].Connection.Type = "x" },
 		"unknown wave": func(_ *plan.Plan, o *apply.RunOptions) { o.Wave = "other" },
 		"hostile id":   func(_ *plan.Plan, o *apply.RunOptions) { o.RunID = "../../etc" },
 	} {

@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sshform/sshform/apply"
+	"github.com/sshform/sshform/plan"
 	"github.com/sshform/sshform/schema/testenv"
 )
 
@@ -191,7 +192,7 @@ func TestRule14WhatARehearsalDecides(t *testing.T) {
 			t.Parallel()
 			p := startPrivate(t)
 			made := p.plan(p.dialer(), "41")
-			made.Hosts[0].Run.Rehearsal, made.Hosts[0].Run.AllowPending = true, test.pending
+			decide(&made.Hosts[0], func(d *plan.Decision) { d.Run.Rehearsal, d.Run.AllowPending = true, test.pending })
 			report := p.run(rehearsed{p.dialer(), func(tree string) error {
 				return map[string]error{"candidate": test.candidate, "live": test.live}[tree]
 			}}, made, nil)
@@ -341,7 +342,7 @@ func TestRule21ALocalLoginProvesThisMachine(t *testing.T) {
 			p := startPrivate(t)
 			made, old := p.plan(p.dialer(), "41"), p.read()
 			if test.outcome == apply.Restored {
-				made.Hosts[0].Run.ConfirmTimeout = 30 * time.Second
+				decide(&made.Hosts[0], func(d *plan.Decision) { d.Run.ConfirmTimeout = 30 * time.Second })
 			}
 			key, err := os.ReadFile(filepath.Join(p.dir, "host_key.pub"))
 			must(t, err)
@@ -406,10 +407,12 @@ func TestClientFileBehindSudo(t *testing.T) {
 	file := filepath.Join(home, "new", "config")
 	match, line := "Match localuser nobody\n", "ServerAliveInterval 41\n"
 	made := clientPlan(t, file, "", match+line, "41")
-	edits := &made.Hosts[0].Files[0].Edits
-	*edits = append(*edits, (*edits)[0])
-	(*edits)[0].New, (*edits)[1].New = match, line
-	made.Hosts[0].Files[0].UID, made.Hosts[0].Files[0].GID = nobody, nobody
+	decide(&made.Hosts[0], func(d *plan.Decision) {
+		f := &d.Files[0]
+		f.Edits = append(f.Edits, f.Edits[0])
+		f.Edits[0].New, f.Edits[1].New = match, line
+		f.UID, f.GID = nobody, nobody
+	})
 	state := t.TempDir()
 	report, err := apply.Run(t.Context(), made, apply.RunOptions{Dialer: &faulty{state: state}, Who: "a test", Now: time.Now})
 	must(t, err)

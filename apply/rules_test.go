@@ -35,7 +35,7 @@ func TestRule01TheListenerIsTheOneOfThePlan(t *testing.T) {
 		t.Errorf("the listener (-want +got):\n%s", diff)
 	}
 	made := p.plan(d, "41")
-	made.Hosts[0].Facts.Listener.Args = []string{"-o", "Port=1"}
+	decide(&made.Hosts[0], func(d *plan.Decision) { d.Facts.Listener.Args = []string{"-o", "Port=1"} })
 	old := p.read()
 	if report := p.run(d, made, nil); report.Outcome != apply.Stale || p.read() != old {
 		t.Errorf("got %s, %v; want stale and nothing changed", report.Outcome, report.Err)
@@ -73,7 +73,7 @@ func TestRule04ALinkIsNeverReplaced(t *testing.T) {
 	until(t, "sshd has read its files", func() bool { return p.listens() && p.observe(p.dialer()).Listener.Fresh == plan.Fresh })
 	d := p.dialer()
 	made := p.plan(d, "41")
-	made.Hosts[0].Files[0].RealPath = real
+	decide(&made.Hosts[0], func(d *plan.Decision) { d.Files[0].RealPath = real })
 	if report := p.run(d, made, nil); report.Outcome != apply.Changed {
 		t.Fatalf("got %s, %v; want changed", report.Outcome, report.Err)
 	}
@@ -154,7 +154,7 @@ func TestRule07TheWatchdogCleansUp(t *testing.T) {
 	p := startPrivate(t)
 	old := p.read()
 	made := p.plan(p.dialer(), "41")
-	made.Hosts[0].Run.ConfirmTimeout = 2 * time.Second
+	decide(&made.Hosts[0], func(d *plan.Decision) { d.Run.ConfirmTimeout = 2 * time.Second })
 	d := p.dialer()
 	ctx, cut := context.WithCancel(t.Context())
 	d.before = func(step string) {
@@ -184,7 +184,7 @@ func TestRule07TheWatchdogRestores(t *testing.T) {
 	p := startPrivate(t)
 	old := p.read()
 	made := p.plan(p.dialer(), "41")
-	made.Hosts[0].Run.ConfirmTimeout = 10 * time.Second
+	decide(&made.Hosts[0], func(d *plan.Decision) { d.Run.ConfirmTimeout = 10 * time.Second })
 	d := p.dialer()
 	ctx, cut := context.WithCancel(t.Context())
 	defer cut()
@@ -260,16 +260,7 @@ func TestRule12TheWholeTreeIsJudged(t *testing.T) {
 		{"ClientAliveInterval 41\n", apply.Changed},
 	} {
 		made := p.plan(d, "41")
-		path := filepath.Join(p.dir, "conf.d", "20-ours.conf")
-		text := plan.DropInMark + "\n" + test.text
-		address := p.target().Address.String()
-		made.Hosts[0].Files = []plan.FileEdit{{
-			Path: path, RealPath: path, Role: plan.DropIn, Mode: 0o644, UID: -1, GID: -1, After: plan.Sum([]byte(text)),
-			Edits: []plan.Edit{
-				{Op: plan.Insert, Line: 1, New: plan.DropInMark + "\n", Address: address},
-				{Op: plan.Insert, Line: 1, New: test.text, Address: address},
-			},
-		}}
+		path := p.dropIn(made, "20-ours.conf", test.text)
 		report := p.run(d, made, nil)
 		if report.Outcome != test.outcome {
 			t.Errorf("%q: got %s, %v; want %s", test.text, report.Outcome, report.Err, test.outcome)
@@ -302,7 +293,9 @@ func TestRule12ACopiedTreeIsJudged(t *testing.T) {
 	} {
 		made := p.plan(d, "41")
 		path := p.dropIn(made, "20-ours.conf", test.line)
-		made.Hosts[0].DependsOn = append(made.Hosts[0].DependsOn, plan.Dependency{Path: p.config, Before: plan.Sum([]byte(p.read()))})
+		decide(&made.Hosts[0], func(d *plan.Decision) {
+			d.DependsOn = append(d.DependsOn, plan.Dependency{Path: p.config, Before: plan.Sum([]byte(p.read()))})
+		})
 		report := p.run(d, made, nil)
 		if report.Outcome != test.outcome {
 			t.Errorf("%q: got %s, %v; want %s", test.line, report.Outcome, report.Err, test.outcome)
@@ -325,11 +318,13 @@ func TestRule13OtherDifferencesRefuse(t *testing.T) {
 	d := p.dialer()
 	more := p.plan(d, "41", "LoginGraceTime 77")
 	moved := p.plan(d, "41")
-	file := &moved.Hosts[0].Files[0]
-	file.Edits = append(file.Edits, plan.Edit{Op: plan.Insert, Line: 13, New: "Match all\n", Address: p.target().Address.String()})
-	after, err := plan.Replay([]byte(p.read()), file.Edits)
-	must(t, err)
-	file.After = plan.Sum(after)
+	decide(&moved.Hosts[0], func(d *plan.Decision) {
+		file := &d.Files[0]
+		file.Edits = append(file.Edits, plan.Edit{Op: plan.Insert, Line: 13, New: "Match all\n", Address: p.target().Address.String()})
+		after, err := plan.Replay([]byte(p.read()), file.Edits)
+		must(t, err)
+		file.After = plan.Sum(after)
+	})
 	old := p.read()
 	for _, test := range []struct {
 		made *plan.Plan

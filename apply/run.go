@@ -143,7 +143,7 @@ func refuse(p *plan.Plan, opts RunOptions) error {
 // refuseReload refuses a way to reload that is neither a word of the closed
 // list nor a command that this site has named.
 func refuseReload(h plan.HostPlan, commands map[string][]string) error {
-	name := h.Run.Reload
+	name := h.Run().Reload
 	switch name {
 	case "", autoReload, string(plan.ReloadByHand):
 		return nil

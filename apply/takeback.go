@@ -123,14 +123,13 @@ func (h History) changed() map[string]bool {
 // reversed is the plan that takes a host's change back. The bytes come from
 // the run's own record.
 func reversed(h plan.HostPlan) plan.HostPlan {
-	h.Files = slices.Clone(h.Files)
-	for i, f := range h.Files {
-		h.Files[i].Before, h.Files[i].After, h.Files[i].Edits = f.After, f.Before, nil
+	d := h.Decision()
+	for i, f := range d.Files {
+		d.Files[i].Before, d.Files[i].After, d.Files[i].Edits = f.After, f.Before, nil
 	}
-	h.DependsOn = slices.DeleteFunc(slices.Clone(h.DependsOn), func(d plan.Dependency) bool { return d.Folder })
-	h.Changes = slices.Clone(h.Changes)
-	for i := range h.Changes {
-		h.Changes[i].Expect = nil
+	d.DependsOn = slices.DeleteFunc(slices.Clone(d.DependsOn), func(on plan.Dependency) bool { return on.Folder })
+	for i := range d.Changes {
+		d.Changes[i].Expect = nil
 	}
-	return h
+	return h.With(d)
 }

@@ -87,8 +87,8 @@ type transaction struct {
 func (t *transaction) carryOut(ctx context.Context) HostReport {
 	t.began = time.Now()
 	t.report = HostReport{Host: t.plan.Host, Address: t.plan.Connection.Address, Wave: t.plan.Wave}
-	event := Event{Kind: ApplyStarted, Action: mainAction(t.plan.Changes)}
-	for _, c := range t.plan.Changes {
+	event := Event{Kind: ApplyStarted, Action: mainAction(t.plan.Changes())}
+	for _, c := range t.plan.Changes() {
 		if c.Action != plan.NoOp {
 			t.report.Addresses = append(t.report.Addresses, c.Address)
 		}
@@ -195,7 +195,7 @@ func (t *transaction) conclude(ctx context.Context, err error) {
 }
 
 func (t *transaction) confirmTimeout() time.Duration {
-	return cmp.Or(t.plan.Run.ConfirmTimeout, plan.DefaultConfirmTimeout)
+	return cmp.Or(t.plan.Run().ConfirmTimeout, plan.DefaultConfirmTimeout)
 }
 
 // changesServer reports whether a server block has something to do.
@@ -205,7 +205,7 @@ func (t *transaction) changesServer() bool { return t.changes(schema.Server) }
 func (t *transaction) changesClient() bool { return t.changes(schema.Client) }
 
 func (t *transaction) changes(side schema.Side) bool {
-	return slices.ContainsFunc(t.plan.Changes, func(c plan.Change) bool {
+	return slices.ContainsFunc(t.plan.Changes(), func(c plan.Change) bool {
 		return c.Address.Side() == side && c.Action != plan.NoOp
 	})
 }

@@ -131,7 +131,8 @@ func TestRule22TheControllerIsFirst(t *testing.T) {
 		20 * time.Second: 5 * time.Second,
 		8 * time.Second:  2 * time.Second,
 	} {
-		tr := transaction{plan: &plan.HostPlan{Run: plan.Run{ConfirmTimeout: timeout}}}
+		host := plan.HostPlan{}.With(plan.Decision{Run: plan.Run{ConfirmTimeout: timeout}})
+		tr := transaction{plan: &host}
 		if got := tr.confirmBudget(); got != want {
 			t.Errorf("of %s: got %s, want %s", timeout, got, want)
 		}
@@ -254,10 +255,10 @@ func TestAForgedFileOfTheServerIsNoticed(t *testing.T) {
 func TestLastRecordedIsTheNewestWord(t *testing.T) {
 	folder := t.TempDir()
 	host := func(interval schema.Argument) plan.HostPlan {
-		return plan.HostPlan{Host: "web", Changes: []plan.Change{{
+		return plan.HostPlan{Host: "web"}.With(plan.Decision{Changes: []plan.Change{{
 			Address:  schema.Address{Block: "server", Name: "web"},
 			Settings: []plan.Difference{{Keyword: "ClientAliveInterval", After: interval}},
-		}}}
+		}}})
 	}
 	for _, run := range []struct {
 		id, interval string

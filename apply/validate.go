@@ -133,7 +133,7 @@ func (t *transaction) compareReadSet(messages string) error {
 	for _, c := range t.files {
 		known[c.Path], known[c.RealPath], known[c.stage] = true, true, true
 	}
-	for _, d := range t.plan.DependsOn {
+	for _, d := range t.plan.DependsOn() {
 		known[d.Path] = true
 	}
 	for _, file := range readSet(messages) {
@@ -210,7 +210,7 @@ func (t *transaction) withoutRehearsal(ctx context.Context, err error) error {
 	if t.listener.PID == 1 {
 		return fmt.Errorf("sshd is process 1 here, a bad reload would end the host, and no rehearsal login could be held: %w", err)
 	}
-	if t.plan.Run.AllowPending {
+	if t.plan.Run().AllowPending {
 		return fmt.Errorf("allow_pending needs a rehearsal login: %w", err)
 	}
 	t.note(fmt.Sprintf("no rehearsal: %v", err))
@@ -220,7 +220,7 @@ func (t *transaction) withoutRehearsal(ctx context.Context, err error) error {
 var errNoRehearsal = errors.New("switched off")
 
 func (t *transaction) rehearseOn(ctx context.Context, tree string) error {
-	if !t.plan.Run.Rehearsal {
+	if !t.plan.Run().Rehearsal {
 		return errNoRehearsal
 	}
 	rehearser, able := t.lifeline.(Rehearser)

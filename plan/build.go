@@ -57,7 +57,7 @@ func assemble(
 		diags = append(diags, hostDiags...)
 		p.Hosts = append(p.Hosts, host)
 		if opts.Contents {
-			p.keepContents(host, o)
+			p.keepContents(host.Decision(), o)
 		}
 	}
 	groups := groupsBy(cfg, opts.ShardBy)
@@ -211,29 +211,25 @@ func digestInventory(cfg *schema.Config) Inventory {
 
 // buildHost decides about one host. All its targets become one transaction.
 func buildHost(targets []schema.Target, o *Observed) (HostPlan, schema.Diagnostics) {
-	h := HostPlan{
-		Host: o.Host, ShardKey: ShardKey(o.Host), Connection: o.Connection,
-		Run:   runOf(targets),
-		Facts: Facts{OpenSSH: o.Release.String(), OS: o.OS},
-	}
+	d := Decision{Run: runOf(targets), Facts: Facts{OpenSSH: o.Release.String(), OS: o.OS}}
 	var diags schema.Diagnostics
 	groups := byFile(targets, o)
 	for i, group := range groups {
 		s := newScene(group, o)
-		s.follow(groups[:i], h.Files)
+		s.follow(groups[:i], d.Files)
 		changes, groupDiags := s.decide()
 		diags = append(diags, groupDiags...)
-		h.Changes = append(h.Changes, changes...)
-		h.Files = append(h.Files, s.fileEdits()...)
-		h.DependsOn = append(h.DependsOn, s.dependencies()...)
+		d.Changes = append(d.Changes, changes...)
+		d.Files = append(d.Files, s.fileEdits()...)
+		d.DependsOn = append(d.DependsOn, s.dependencies()...)
 		if s.side == schema.Server && s.reloads() {
-			h.Facts.Listener = o.Listener
-			h.Facts.Listener.PID, h.Facts.Listener.Pending = 0, ""
+			d.Facts.Listener = o.Listener
+			d.Facts.Listener.PID, d.Facts.Listener.Pending = 0, ""
 		}
 	}
-	diags = append(diags, sameFile(h.Files)...)
-	sortChanges(h.Changes)
-	h.DependsOn = distinct(h.DependsOn, h.Files)
+	diags = append(diags, sameFile(d.Files)...)
+	sortChanges(d.Changes)
+	d.DependsOn = distinct(d.DependsOn, d.Files)
 	if len(diags) > 0 {
 		for i := range diags {
 			if diags[i].Where == nil {
@@ -243,7 +239,7 @@ func buildHost(targets []schema.Target, o *Observed) (HostPlan, schema.Diagnosti
 			diags[i].Where.Address = o.Connection.Address
 		}
 	}
-	return h, diags
+	return HostPlan{Host: o.Host, Connection: o.Connection}.With(d), diags
 }
 
 // sameFile finds two paths that lead to one file: each would be edited without

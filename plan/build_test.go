@@ -45,7 +45,7 @@ func TestBuild(t *testing.T) {
 				w.carryOut(t, p)
 				again, diags := w.build()
 				for _, h := range again.Hosts {
-					if h.Changed() || len(h.Files) > 0 {
+					if h.Changed() || len(h.Files()) > 0 {
 						t.Errorf("a second plan is not empty:\n%s", render(again, diags, w))
 					}
 				}
@@ -181,7 +181,7 @@ func (w *world) carryOut(t *testing.T, p *plan.Plan) {
 		t.Fatalf("the plan does not read back: %v", err)
 	}
 	for _, h := range p.Hosts {
-		for _, f := range h.Files {
+		for _, f := range h.Files() {
 			text, err := plan.Replay(w.files[h.Host][f.Path], f.Edits)
 			switch {
 			case err != nil:
@@ -206,7 +206,7 @@ func render(p *plan.Plan, diags schema.Diagnostics, w *world) string {
 		fmt.Fprintf(&b, "%s: %s\n%s\n", d.Severity, d.Summary, d.Detail)
 	}
 	for _, h := range p.Hosts {
-		for _, c := range h.Changes {
+		for _, c := range h.Changes() {
 			fmt.Fprintf(&b, "%s %s %s\n", c.Address, c.Action, path.Base(c.File))
 			for _, d := range c.Settings {
 				fmt.Fprintf(&b, "  %s %s -> %s (%s)\n", d.Keyword, d.Before, d.After, d.Reason)
@@ -215,7 +215,7 @@ func render(p *plan.Plan, diags schema.Diagnostics, w *world) string {
 				fmt.Fprintf(&b, "  note: %s\n", note)
 			}
 		}
-		for _, f := range h.Files {
+		for _, f := range h.Files() {
 			before := w.files[h.Host][f.Path]
 			after, err := plan.Replay(before, f.Edits)
 			if err != nil {

@@ -12,15 +12,15 @@ type Contents map[Digest][]byte
 
 // digests are those of the files that the plan changes or rests on, as they were
 // read.
-func (h HostPlan) digests() iter.Seq2[string, Digest] {
+func (d Decision) digests() iter.Seq2[string, Digest] {
 	return func(yield func(string, Digest) bool) {
-		for _, f := range h.Files {
+		for _, f := range d.Files {
 			if f.Before != "" && !yield(f.Path, f.Before) {
 				return
 			}
 		}
-		for _, d := range h.DependsOn {
-			if !d.Folder && d.Before != "" && !yield(d.Path, d.Before) {
+		for _, on := range d.DependsOn {
+			if !on.Folder && on.Before != "" && !yield(on.Path, on.Before) {
 				return
 			}
 		}
@@ -28,14 +28,14 @@ func (h HostPlan) digests() iter.Seq2[string, Digest] {
 }
 
 // keepContents adds the files of a host on which something changes.
-func (p *Plan) keepContents(h HostPlan, o *Observed) {
-	if len(h.Files) == 0 {
+func (p *Plan) keepContents(d Decision, o *Observed) {
+	if len(d.Files) == 0 {
 		return
 	}
 	if p.Contents == nil {
 		p.Contents = Contents{}
 	}
-	for path, digest := range h.digests() {
+	for path, digest := range d.digests() {
 		if _, held := p.Contents[digest]; !held {
 			p.Contents[digest] = o.Files[path].Bytes
 		}
@@ -49,7 +49,7 @@ func (p *Plan) Text(digest Digest) (content []byte, held bool) {
 		return content, true
 	}
 	for _, h := range p.Hosts {
-		for _, f := range h.Files {
+		for _, f := range h.Files() {
 			before, held := p.Contents[f.Before]
 			if f.After != digest || !held && f.Before != "" {
 				continue
@@ -81,8 +81,8 @@ func newBlobRecord(digest Digest, content []byte) blobRecord {
 func (r blobRecord) content() []byte { return append([]byte(r.Text), r.Bytes...) }
 
 // contents writes what a host needs and no host before it needed.
-func (w *recordWriter) contents(held Contents, h HostPlan) error {
-	for _, digest := range h.digests() {
+func (w *recordWriter) contents(held Contents, d Decision) error {
+	for _, digest := range d.digests() {
 		content, ok := held[digest]
 		if !ok || w.blobs[digest] {
 			continue
@@ -121,9 +121,9 @@ func (d *decoder) blob(line []byte) error {
 
 // takeBlobs checks that the contents before a host are its own, and that its
 // edits make of them what they promise.
-func (d *decoder) takeBlobs(h HostPlan) error {
+func (d *decoder) takeBlobs() error {
 	needed := map[Digest]bool{}
-	for _, digest := range h.digests() {
+	for _, digest := range d.decision.digests() {
 		needed[digest] = true
 	}
 	for digest, content := range d.blobs {
@@ -134,7 +134,7 @@ func (d *decoder) takeBlobs(h HostPlan) error {
 			d.kept[digest] = content
 		}
 	}
-	for _, f := range h.Files {
+	for _, f := range d.decision.Files {
 		before, held := d.blobs[f.Before]
 		if !held || f.After == "" {
 			continue

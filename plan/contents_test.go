@@ -15,18 +15,17 @@ import (
 func fleetOfTwo(second []byte) *plan.Plan {
 	p := samplePlan()
 	web := p.Hosts[0]
-	web.Host, web.ShardKey = "web", plan.ShardKey("web")
-	web.Files = append([]plan.FileEdit(nil), web.Files...)
-	web.Changes = append([]plan.Change(nil), web.Changes...)
-	web.Changes[0].Host, web.Changes[0].Address.Key = "web", "web"
-	file := &web.Files[0]
-	after, err := plan.Replay(second, file.Edits)
-	if err != nil {
-		panic(err)
-	}
-	file.Before, file.BeforeSize, file.After = plan.Sum(second), int64(len(second)), plan.Sum(after)
+	rename(&web, "web")
+	decide(&web, func(d *plan.Decision) {
+		file := &d.Files[0]
+		after, err := plan.Replay(second, file.Edits)
+		if err != nil {
+			panic(err)
+		}
+		file.Before, file.BeforeSize, file.After = plan.Sum(second), int64(len(second)), plan.Sum(after)
+	})
 	p.Hosts = append(p.Hosts, web)
-	p.Contents[file.Before] = second
+	p.Contents[plan.Sum(second)] = second
 	return p
 }
 
@@ -62,10 +61,10 @@ func TestContentsStandOnceBeforeWhoNeedsThem(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(p, back); diff != "" {
+			if diff := cmp.Diff(p, back, whole); diff != "" {
 				t.Errorf("read back (-want +got):\n%s", diff)
 			}
-			for _, f := range back.Hosts[1].Files {
+			for _, f := range back.Hosts[1].Files() {
 				if before, held := back.Text(f.Before); !held || !bytes.Equal(before, tt.second) {
 					t.Errorf("before: got %q, %v", before, held)
 				}
@@ -83,7 +82,7 @@ func TestContentsTakeNoPartInTheID(t *testing.T) {
 	if with.ID() != without.ID() {
 		t.Error("the contents changed the ID")
 	}
-	if _, held := without.Text(without.Hosts[0].Files[0].After); held {
+	if _, held := without.Text(without.Hosts[0].Files()[0].After); held {
 		t.Error("a plan without contents has a text")
 	}
 }
@@ -92,9 +91,11 @@ func TestContentsTakeNoPartInTheID(t *testing.T) {
 func TestForgedContentsAreRefused(t *testing.T) {
 	for name, forge := range map[string]func(*plan.Plan){
 		"not what its digest says": func(p *plan.Plan) {
-			p.Contents[p.Hosts[0].Files[0].Before] = []byte("#ClientAliveInterval 1\n")
+			p.Contents[p.Hosts[0].Files()[0].Before] = []byte("#ClientAliveInterval 1\n")
 		},
-		"another promise": func(p *plan.Plan) { p.Hosts[0].Files[0].After = plan.Sum([]byte("x")) },
+		"another promise": func(p *plan.Plan) {
+			decide(&p.Hosts[0], func(d *plan.Decision) { d.Files[0].After = plan.Sum([]byte("x")) })
+		},
 	} {
 		p := samplePlan()
 		forge(p)

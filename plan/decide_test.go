@@ -30,7 +30,7 @@ func TestWhatIsNotGuardedIsSaid(t *testing.T) {
 	}
 	var got [][]string
 	for _, h := range p.Hosts {
-		got = append(got, h.Changes[0].Notes)
+		got = append(got, h.Changes()[0].Notes)
 	}
 	if diff := cmp.Diff([][]string{nil, {reboot}, {first}, nil, {reboot}}, got); diff != "" {
 		t.Errorf("notes (-want +got):\n%s", diff)
@@ -61,7 +61,7 @@ func TestWhatTheListenerStandsInTheWayOf(t *testing.T) {
 	want := [][]string{{unread + "; apply will not load somebody else's edit: reload sshd first, or set allow_pending"}, {unread + ", and comes into force with this change (allow_pending)"}, nil, nil}
 	var got [][]string
 	for _, h := range p.Hosts {
-		got = append(got, h.Changes[0].Notes)
+		got = append(got, h.Changes()[0].Notes)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("notes (-want +got):\n%s", diff)

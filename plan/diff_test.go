@@ -222,7 +222,7 @@ func (c *diffCase) run() (err error) {
 	if diags.HasErrors() {
 		return c.refused(p, diags)
 	}
-	if len(p.Hosts[0].Files) == 0 {
+	if len(p.Hosts[0].Files()) == 0 {
 		return c.judgeAll(p, nil, c.asked, c.asked) // nothing to carry out, and nobody to ask again
 	}
 	logins := c.logins(p)
@@ -245,7 +245,7 @@ func (c *diffCase) run() (err error) {
 		return err
 	}
 	for _, h := range again.Hosts {
-		if h.Changed() || len(h.Files) > 0 || diags.HasErrors() {
+		if h.Changed() || len(h.Files()) > 0 || diags.HasErrors() {
 			return fmt.Errorf("a second plan is not empty: %s\nafter:\n%s", tell(again, diags), c.g.show(nil, c.g.files))
 		}
 	}
@@ -263,7 +263,7 @@ func tell(p *plan.Plan, diags schema.Diagnostics) string {
 		fmt.Fprintf(&b, "%s: %s\n", d.Summary, d.Detail)
 	}
 	for _, h := range p.Hosts {
-		for _, f := range h.Files {
+		for _, f := range h.Files() {
 			fmt.Fprintf(&b, "%s: %+v\n", f.Path, f.Edits)
 		}
 	}
@@ -273,7 +273,7 @@ func tell(p *plan.Plan, diags schema.Diagnostics) string {
 // refused accepts an error if nothing is changed and OpenSSH agrees.
 func (c *diffCase) refused(p *plan.Plan, diags schema.Diagnostics) error {
 	for _, h := range p.Hosts {
-		if h.Changed() || len(h.Files) > 0 {
+		if h.Changed() || len(h.Files()) > 0 {
 			return fmt.Errorf("errors and edits: %s", tell(p, diags))
 		}
 	}
@@ -394,7 +394,7 @@ func (c *diffCase) logins(p *plan.Plan) []plan.Login {
 	for login := range c.asked {
 		wanted[login] = true
 	}
-	for _, change := range p.Hosts[0].Changes {
+	for _, change := range p.Hosts[0].Changes() {
 		for _, e := range change.Expect {
 			wanted[e.Login] = true
 		}
@@ -461,7 +461,7 @@ func (c *diffCase) carryOut(p *plan.Plan) error {
 	if err != nil {
 		return fmt.Errorf("the plan does not read back: %w", err)
 	}
-	for _, f := range p.Hosts[0].Files {
+	for _, f := range p.Hosts[0].Files() {
 		c.changed = true
 		clear(c.asked)
 		before, err := os.ReadFile(f.RealPath)
@@ -510,7 +510,7 @@ func (c *diffCase) judgeAll(p *plan.Plan, logins []plan.Login, before, after map
 			}
 		}
 	}
-	for _, change := range p.Hosts[0].Changes {
+	for _, change := range p.Hosts[0].Changes() {
 		for _, e := range change.Expect {
 			for keyword, argument := range e.Values {
 				if is := after[e.Login].Values[keyword.Lower()]; e.Login.Group == "" && !spelledAs(keyword.Lower(), argument, is) {

@@ -56,7 +56,7 @@ func TestExamples(t *testing.T) {
 			again, _ := w.build()
 			for _, h := range again.Hosts {
 				if h.Changed() {
-					t.Fatalf("a second plan changes %s: %+v", h.Host, h.Changes)
+					t.Fatalf("a second plan changes %s: %+v", h.Host, h.Changes())
 				}
 			}
 		})

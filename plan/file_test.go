@@ -3,6 +3,7 @@ package plan_test
 import (
 	"bytes"
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -27,12 +28,13 @@ func samplePlan() *plan.Plan {
 		Rollout: plan.Rollout{OnFailure: "stop", SpreadBy: "rack", Waves: []plan.Wave{
 			{Name: "canary", Hosts: 1, Parallelism: 5, MaxFailures: 1, Soak: 90 * time.Second, Window: "Mon-Fri 09:00-17:00 UTC", OnFailure: "stop"},
 		}},
-		Hosts: []plan.HostPlan{{
-			Host: "db", Wave: "canary", Turn: 3, ShardKey: plan.ShardKey("db"),
+		Hosts: []plan.HostPlan{plan.HostPlan{
+			Host: "db", Wave: "canary", Turn: 3,
 			Connection: plan.Connection{
 				Type: schema.OverSSH, Address: "192.0.2.1", Port: 22, User: "ops", Become: "sudo",
 				Jump: []plan.Hop{{User: "j", Address: "192.0.2.9", Port: 2222}}, HostKey: "SHA256:x", HostKeyAlias: "db-key", ConnectTimeout: 1500 * time.Millisecond,
 			},
+		}.With(plan.Decision{
 			Run: plan.Run{ConfirmTimeout: time.Minute, Rehearsal: true, Backups: 5, Reload: "auto"},
 			Files: []plan.FileEdit{{
 				Path: "/etc/ssh/sshd_config", RealPath: "/etc/ssh/sshd_config", Role: plan.MainFile,
@@ -53,12 +55,31 @@ func samplePlan() *plan.Plan {
 				Notes:  []string{"note"},
 				Expect: []plan.Expectation{{Values: map[schema.Keyword]schema.Argument{"ClientAliveInterval": "30"}}, {Login: plan.Login{User: "u", LPort: 22}, Values: map[schema.Keyword]schema.Argument{"ChannelTimeout": "none"}}},
 			}},
-		}},
+		})},
 		Unreachable: []plan.Unreachable{{Host: "web", Addresses: []schema.Address{{Block: "server", Name: "home", Key: "web", HasKey: true}}, Step: "connect", Err: "refused"}},
 	}
 	p.Contents = plan.Contents{plan.Sum(before): before}
 	told(p)
 	return p
+}
+
+// whole makes cmp compare what hosts keep to themselves, too.
+var whole = cmp.Exporter(func(reflect.Type) bool { return true })
+
+// decide changes what happens on a host.
+func decide(h *plan.HostPlan, change func(*plan.Decision)) {
+	d := h.Decision()
+	change(&d)
+	*h = h.With(d)
+}
+
+// rename gives the sample's host another name.
+func rename(h *plan.HostPlan, name string) {
+	h.Host = name
+	decide(h, func(d *plan.Decision) {
+		d.Changes[0].Address.Key = name
+		d.Files[0].Edits[0].Address = d.Changes[0].Address.String()
+	})
 }
 
 func TestAPlanFileReadsBackWhole(t *testing.T) {
@@ -73,7 +94,7 @@ func TestAPlanFileReadsBackWhole(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
+		if diff := cmp.Diff(want, got, whole); diff != "" {
 			t.Errorf("read back (-want +got):\n%s", diff)
 		}
 		if got.ID() != id {
@@ -112,6 +133,7 @@ func TestADamagedPlanFileIsRefused(t *testing.T) {
 		"unknown member": strings.Replace(whole, `"mode":"normal"`, `"mode":"normal","reload_command":"rm -rf /"`, 1),
 		"edited":         strings.Replace(whole, "ClientAliveInterval 30", "ClientAliveInterval 31", 1),
 		"half a gzip":    "\x1f\x8b\x08",
+		"another shard":  strings.Replace(whole, plan.ShardKey("db"), plan.ShardKey("web"), 1),
 	} {
 		var fileError *plan.FileError
 		if _, err := plan.Read(strings.NewReader(content)); !errors.As(err, &fileError) {
@@ -124,33 +146,41 @@ func TestADamagedPlanFileIsRefused(t *testing.T) {
 // can, and do more than sshform may do.
 func TestAForgedPlanReachesNothingElse(t *testing.T) {
 	edit := func(change func(*plan.Edit)) func(*plan.Plan) {
-		return func(p *plan.Plan) { change(&p.Hosts[0].Files[0].Edits[0]) }
+		return func(p *plan.Plan) {
+			decide(&p.Hosts[0], func(d *plan.Decision) { change(&d.Files[0].Edits[0]) })
+		}
+	}
+	file := func(change func(*plan.FileEdit)) func(*plan.Plan) {
+		return func(p *plan.Plan) {
+			decide(&p.Hosts[0], func(d *plan.Decision) { change(&d.Files[0]) })
+		}
 	}
 	for name, forge := range map[string]func(*plan.Plan){
-		"another keyword":     edit(func(e *plan.Edit) { e.New = "PermitRootLogin yes\n" }),
-		"a removed keyword":   edit(func(e *plan.Edit) { e.Op, e.Old, e.New = plan.Delete, "PermitRootLogin no\n", "" }),
-		"two lines":           edit(func(e *plan.Edit) { e.New = "ClientAliveInterval 30\nPermitRootLogin yes\n" }),
-		"a lone CR":           edit(func(e *plan.Edit) { e.New = "ClientAliveInterval 30\rx\n" }),
-		"a NUL":               edit(func(e *plan.Edit) { e.New = "# \x00\n" }),
-		"a quoted keyword":    edit(func(e *plan.Edit) { e.New = "\"PermitRootLogin\" yes\n" }),
-		"a leading =":         edit(func(e *plan.Edit) { e.New = "=PermitRootLogin yes\n" }),
-		"a form feed":         edit(func(e *plan.Edit) { e.New = "ClientAliveInterval\fx 30\n" }),
-		"a removed Match":     edit(func(e *plan.Edit) { e.Op, e.Old, e.New = plan.Delete, "Match User a\n", "" }),
-		"a Match made 30":     edit(func(e *plan.Edit) { e.Old = "Match User a\n" }),
-		"a block that runs":   edit(func(e *plan.Edit) { e.Op, e.Old, e.New = plan.Insert, "", "Match User $(id)\n" }),
-		"a command in it":     edit(func(e *plan.Edit) { e.New = "ClientAliveInterval 30; id\n" }),
-		"a substitution":      edit(func(e *plan.Edit) { e.New = "ClientAliveInterval $(id)\n" }),
-		"one behind a #":      edit(func(e *plan.Edit) { e.New = "ClientAliveInterval 30#`id`\n" }),
-		"another Match":       edit(func(e *plan.Edit) { e.Old, e.New = "Match User a\n", "Match User b\n" }),
-		"an Include":          edit(func(e *plan.Edit) { e.New = "Include /tmp/x\n" }),
-		"a snake keyword":     edit(func(e *plan.Edit) { e.New = "client_alive_interval 30\n" }),
-		"a relative path":     func(p *plan.Plan) { p.Hosts[0].Files[0].RealPath = "etc/passwd" },
-		"a path with dots":    func(p *plan.Plan) { p.Hosts[0].Files[0].RealPath = "/etc/ssh/../passwd" },
-		"an unknown reload":   func(p *plan.Plan) { p.Hosts[0].Facts.Listener.Reload = "sh -c evil" },
-		"a host twice":        func(p *plan.Plan) { p.Hosts = append(p.Hosts, p.Hosts[0]) },
-		"a client's file":     func(p *plan.Plan) { p.Hosts[0].Files[0].Role = plan.ClientFile },
-		"a setuid file":       func(p *plan.Plan) { p.Hosts[0].Files[0].Mode = 0o4755 },
-		"another shard's key": func(p *plan.Plan) { p.Hosts[0].ShardKey = "00" },
+		"another keyword":   edit(func(e *plan.Edit) { e.New = "PermitRootLogin yes\n" }),
+		"a removed keyword": edit(func(e *plan.Edit) { e.Op, e.Old, e.New = plan.Delete, "PermitRootLogin no\n", "" }),
+		"two lines":         edit(func(e *plan.Edit) { e.New = "ClientAliveInterval 30\nPermitRootLogin yes\n" }),
+		"a lone CR":         edit(func(e *plan.Edit) { e.New = "ClientAliveInterval 30\rx\n" }),
+		"a NUL":             edit(func(e *plan.Edit) { e.New = "# \x00\n" }),
+		"a quoted keyword":  edit(func(e *plan.Edit) { e.New = "\"PermitRootLogin\" yes\n" }),
+		"a leading =":       edit(func(e *plan.Edit) { e.New = "=PermitRootLogin yes\n" }),
+		"a form feed":       edit(func(e *plan.Edit) { e.New = "ClientAliveInterval\fx 30\n" }),
+		"a removed Match":   edit(func(e *plan.Edit) { e.Op, e.Old, e.New = plan.Delete, "Match User a\n", "" }),
+		"a Match made 30":   edit(func(e *plan.Edit) { e.Old = "Match User a\n" }),
+		"a block that runs": edit(func(e *plan.Edit) { e.Op, e.Old, e.New = plan.Insert, "", "Match User $(id)\n" }),
+		"a command in it":   edit(func(e *plan.Edit) { e.New = "ClientAliveInterval 30; id\n" }),
+		"a substitution":    edit(func(e *plan.Edit) { e.New = "ClientAliveInterval $(id)\n" }),
+		"one behind a #":    edit(func(e *plan.Edit) { e.New = "ClientAliveInterval 30#`id`\n" }),
+		"another Match":     edit(func(e *plan.Edit) { e.Old, e.New = "Match User a\n", "Match User b\n" }),
+		"an Include":        edit(func(e *plan.Edit) { e.New = "Include /tmp/x\n" }),
+		"a snake keyword":   edit(func(e *plan.Edit) { e.New = "client_alive_interval 30\n" }),
+		"a relative path":   file(func(f *plan.FileEdit) { f.RealPath = "etc/passwd" }),
+		"a path with dots":  file(func(f *plan.FileEdit) { f.RealPath = "/etc/ssh/../passwd" }),
+		"an unknown reload": func(p *plan.Plan) {
+			decide(&p.Hosts[0], func(d *plan.Decision) { d.Facts.Listener.Reload = "sh -c evil" })
+		},
+		"a host twice":    func(p *plan.Plan) { p.Hosts = append(p.Hosts, p.Hosts[0]) },
+		"a client's file": file(func(f *plan.FileEdit) { f.Role = plan.ClientFile }),
+		"a setuid file":   file(func(f *plan.FileEdit) { f.Mode = 0o4755 }),
 	} {
 		p := samplePlan()
 		forge(p)

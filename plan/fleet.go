@@ -16,29 +16,30 @@ import (
 // is equal: observations and targets but for their keys. Errors are not
 // shared: they name their host.
 type fleet struct {
-	decisions map[[sha256.Size]byte]decision
-	buf       fingerprint
+	verdicts map[[sha256.Size]byte]verdict
+	buf      fingerprint
 }
 
-// A decision is a host's plan and the addresses of the targets it is for, in
-// their order.
-type decision struct {
-	host      HostPlan
+// A verdict is a decision, what there is to warn of, and the addresses of the
+// first host's targets, in their order.
+type verdict struct {
+	decision  *sharedDecision
 	warnings  schema.Diagnostics
 	addresses []string
 }
 
-func newFleet() *fleet { return &fleet{decisions: map[[sha256.Size]byte]decision{}} }
+func newFleet() *fleet { return &fleet{verdicts: map[[sha256.Size]byte]verdict{}} }
 
 // decide returns what is to be done on a host.
 func (f *fleet) decide(targets []schema.Target, o *Observed) (HostPlan, schema.Diagnostics) {
-	key := f.key(targets, o)
-	if known, found := f.decisions[key]; found {
-		return known.on(targets, o)
+	order := byAddress(targets)
+	key := f.key(targets, order, o)
+	if known, found := f.verdicts[key]; found {
+		return known.on(targets, order, o)
 	}
 	h, diags := buildHost(targets, o)
 	if !diags.HasErrors() {
-		f.decisions[key] = decision{host: h, warnings: diags, addresses: addressStrings(targets)}
+		f.verdicts[key] = verdict{h.shared, diags, addressStrings(targets)}
 	}
 	return h, diags
 }
@@ -51,31 +52,17 @@ func addressStrings(targets []schema.Target) []string {
 	return all
 }
 
-// on is the decision for another host: only names differ.
-func (d decision) on(targets []schema.Target, o *Observed) (HostPlan, schema.Diagnostics) {
-	h := d.host
-	h.Host, h.ShardKey, h.Connection = o.Host, ShardKey(o.Host), o.Connection
-	addresses := addressStrings(targets)
-	h.Changes = slices.Clone(h.Changes)
-	for i := range h.Changes {
-		c := &h.Changes[i]
-		c.Host = o.Host
-		c.Address = targets[slices.Index(d.addresses, c.Address.String())].Address
+// on is the verdict for another host: only names differ.
+func (v verdict) on(targets []schema.Target, order []int, o *Observed) (HostPlan, schema.Diagnostics) {
+	h := HostPlan{Host: o.Host, Connection: o.Connection, shared: v.decision, keys: make([]string, len(order))}
+	for i, at := range order {
+		h.keys[i] = targets[at].Address.Key
 	}
-	sortChanges(h.Changes)
-	h.Files = slices.Clone(h.Files)
-	for i := range h.Files {
-		edits := slices.Clone(h.Files[i].Edits)
-		for j := range edits {
-			edits[j].Address = addresses[slices.Index(d.addresses, edits[j].Address)]
-		}
-		h.Files[i].Edits = edits
-	}
-	warnings := slices.Clone(d.warnings)
+	warnings := slices.Clone(v.warnings)
 	for i := range warnings {
 		w := &warnings[i]
-		if at := slices.Index(d.addresses, w.Address); at >= 0 {
-			w.Address = addresses[at]
+		if at := slices.Index(v.addresses, w.Address); at >= 0 {
+			w.Address = targets[at].Address.String()
 		}
 		where := *w.Where
 		where.Host, where.Address = o.Host, o.Connection.Address
@@ -84,14 +71,30 @@ func (d decision) on(targets []schema.Target, o *Observed) (HostPlan, schema.Dia
 	return h, warnings
 }
 
+// byAddress lists targets in the order of their addresses, which is that of a
+// host's changes.
+func byAddress(targets []schema.Target) []int {
+	order := make([]int, len(targets))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int {
+		return strings.Compare(targets[a].Address.String(), targets[b].Address.String())
+	})
+	return order
+}
+
 // key is equal for hosts about which the same is decided.
-func (f *fleet) key(targets []schema.Target, o *Observed) [sha256.Size]byte {
+func (f *fleet) key(targets []schema.Target, order []int, o *Observed) [sha256.Size]byte {
 	b := &f.buf
 	b.spelled = b.spelled[:0]
 	b.host(o)
 	b.number(len(targets))
 	for _, t := range targets {
 		b.target(t)
+	}
+	for _, at := range order {
+		b.number(at)
 	}
 	return sha256.Sum256(b.spelled)
 }
@@ -195,7 +198,7 @@ func (b *fingerprint) keywords(side schema.Side) []string {
 func (b *fingerprint) target(t schema.Target) {
 	b.text(t.Address.Block, t.Address.Name, t.File.Path, t.File.DropIn, t.Scope.Match, t.Scope.Patterns, t.Reload)
 	b.number(t.File.Backups)
-	b.flag(t.RefuseOverrides, t.AllowPending, t.Verify.Probe, t.Verify.SkipRehearsal)
+	b.flag(t.Address.HasKey, t.RefuseOverrides, t.AllowPending, t.Verify.Probe, t.Verify.SkipRehearsal)
 	b.number(int(t.Verify.ConfirmTimeout))
 	b.lines(t.Range)
 	for _, settings := range [][]schema.Setting{t.Settings, t.Unset} {

@@ -49,7 +49,7 @@ func TestEqualHosts(t *testing.T) {
 		for i, h := range p.Hosts {
 			want := alone[h.Host]
 			h.Wave, h.Turn, want.Wave, want.Turn = "", 0, "", 0
-			if diff := cmp.Diff(want, h); diff != "" {
+			if diff := cmp.Diff(want, h, whole); diff != "" {
 				t.Errorf("%s, host %d (-alone +together):\n%s", order, i, diff)
 			}
 			mine := slices.DeleteFunc(slices.Clone(diags), func(d schema.Diagnostic) bool { return d.Where.Host != h.Host })
@@ -96,7 +96,7 @@ func TestUnequalHosts(t *testing.T) {
 			tell := func(observed ...*plan.Observed) string {
 				p, _ := plan.Build(cfg, slices.Values(observed), plan.BuildOptions{})
 				h := p.Hosts[len(p.Hosts)-1]
-				text := fmt.Sprint(h.Changes, h.Files, h.Run, h.Facts)
+				text := fmt.Sprint(h.Changes(), h.Files(), h.Run(), h.Facts())
 				return strings.ReplaceAll(text, "web-00001", "web-00000")
 			}
 			if diff := cmp.Diff(tell(observed[1]), tell(observed...)); diff != "" {

@@ -61,7 +61,7 @@ func ImportSettings(t schema.Target, o *Observed) (Import, schema.Diagnostics) {
 	}
 	t.Settings = found.Settings
 	again, diags := buildHost([]schema.Target{t}, o)
-	if !diags.HasErrors() && again.Changed() && again.Changes[0].Action != Reload {
+	if !diags.HasErrors() && again.Changed() && again.Changes()[0].Action != Reload {
 		diags = append(diags, schema.Diagnostic{
 			Severity: schema.Error, Summary: "Values cannot be declared as they are",
 			Detail: fmt.Sprintf("The values in force on %s cannot be written down so that a plan leaves them alone. Declare this host by hand.", o.Host),

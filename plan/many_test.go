@@ -84,7 +84,7 @@ func TestManyBlocks(t *testing.T) {
 		if diags.HasErrors() || !p.Hosts[0].Changed() {
 			t.Fatalf("%s: got %v, want a change", side, diags)
 		}
-		notes := strings.Join(p.Hosts[0].Changes[0].Notes, "\n")
+		notes := strings.Join(p.Hosts[0].Changes()[0].Notes, "\n")
 		for _, want := range []string{
 			"not asked: 2900 more blocks: the host's own program is asked about 100 of them",
 			"not proved: 1000 more blocks: the change was proved for everybody and for 2000 of them",

@@ -67,7 +67,7 @@ func parts(t *testing.T, cfg *schema.Config, observed []*plan.Observed, by strin
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(p, back); diff != "" {
+		if diff := cmp.Diff(p, back, whole); diff != "" {
 			t.Fatalf("part %d read back (-want +got):\n%s", i, diff)
 		}
 		all = append(all, back)

@@ -168,11 +168,11 @@ func endsOf(cfg *schema.Config, p *Plan, chosen []string) ([]end[liveness.Server
 	servers := newEnds[liveness.Server](schema.Server, cfg.Networks, chosen)
 	clients := newEnds[liveness.Client](schema.Client, cfg.Networks, chosen)
 	for _, h := range p.Hosts {
-		release, err := schema.ParseRelease(h.Facts.OpenSSH)
+		release, err := schema.ParseRelease(h.Facts().OpenSSH)
 		if err != nil {
 			release = schema.Release{} // unknown is taken for a current one
 		}
-		for _, c := range h.Changes {
+		for _, c := range h.Changes() {
 			before, after := c.Values()
 			name := c.Address.String()
 			if c.Address.Side() == schema.Server {

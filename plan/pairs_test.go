@@ -16,10 +16,10 @@ import (
 // pairsPlan has three servers, of which two are equal, and one client.
 func pairsPlan() (*schema.Config, *plan.Plan) {
 	change := func(host, block, key string, settings ...plan.Difference) plan.HostPlan {
-		return plan.HostPlan{Host: host, Facts: plan.Facts{OpenSSH: "10.0p1"}, Changes: []plan.Change{{
+		return plan.HostPlan{Host: host}.With(plan.Decision{Facts: plan.Facts{OpenSSH: "10.0p1"}, Changes: []plan.Change{{
 			Address:  schema.Address{Block: block, Name: "x", Key: key, HasKey: key != ""},
 			Settings: settings,
-		}}}
+		}}})
 	}
 	interval := func(after schema.Argument) plan.Difference {
 		return plan.Difference{Keyword: "ClientAliveInterval", Before: "0", After: after}
@@ -30,7 +30,9 @@ func pairsPlan() (*schema.Config, *plan.Plan) {
 		change("c", "server", "c", interval("400")),
 		change("me", "client", "", plan.Difference{Keyword: "ServerAliveInterval", Before: "0", After: "90"}),
 	}}
-	p.Hosts[1].Changes[0].Beside = []plan.Difference{{Keyword: "ClientAliveCountMax", Before: "9", After: "9"}}
+	decide(&p.Hosts[1], func(d *plan.Decision) {
+		d.Changes[0].Beside = []plan.Difference{{Keyword: "ClientAliveCountMax", Before: "9", After: "9"}}
+	})
 	cfg := &schema.Config{
 		Peers: []schema.Peer{{Name: "job", Library: "paramiko"}},
 		Networks: []schema.Network{
@@ -121,7 +123,7 @@ func TestWhatStandsBeside(t *testing.T) {
 	if diags.HasErrors() {
 		t.Fatal(diags)
 	}
-	before, after := p.Hosts[0].Changes[0].Values()
+	before, after := p.Hosts[0].Changes()[0].Values()
 	if before["ClientAliveCountMax"] != "7" || after["ClientAliveCountMax"] != "7" || after["ClientAliveInterval"] != "400" {
 		t.Errorf("got %v and %v, want a count of 7 that nobody declared", before, after)
 	}

@@ -169,36 +169,35 @@ type Wave struct {
 }
 
 // A HostPlan is one transaction: everything that happens on one host.
+//
+// Its fields are the host's own. What happens there, its Decision, is kept once
+// for all hosts that are equal, so that a further one costs little: With makes
+// it, and methods tell it in the host's own words.
 type HostPlan struct {
 	Host string
 	Wave string
 	// Turn orders the hosts of a wave, from 0.
 	Turn int
-	// ShardKey is the first 8 bytes of the SHA-256 of the host's name, in hex.
-	ShardKey string
 	// Group is the host's value of Options.ShardBy.
 	Group string
 	// Place is where a host of a part stands in the declared orders; nil in a
 	// whole plan, and for hosts in no rollout.
 	Place      *Place
 	Connection Connection
-	Run        Run
-	Files      []FileEdit
+
+	shared *sharedDecision // nil is nothing
+	keys   []string        // of the addresses of the changes
+}
+
+// A Decision is what happens on a host and what it rests on.
+type Decision struct {
+	Run   Run
+	Files []FileEdit
 	// DependsOn is every other file and folder that was read to reach the
 	// decision.
 	DependsOn []Dependency
 	Facts     Facts
 	Changes   []Change
-}
-
-// Changed reports whether anything happens on the host.
-func (h HostPlan) Changed() bool {
-	for _, c := range h.Changes {
-		if c.Action != NoOp {
-			return true
-		}
-	}
-	return false
 }
 
 // A Connection is how a host was reached and how apply must reach it.

@@ -24,8 +24,9 @@ import (
 func Read(r io.Reader) (*Plan, error) {
 	var hosts []HostPlan
 	contents := Contents{}
+	equal := newSharing()
 	p, _, err := scan(r, contents, func(h HostPlan) error {
-		hosts = append(hosts, h)
+		hosts = append(hosts, equal.share(h))
 		return nil
 	})
 	if err != nil {
@@ -72,8 +73,10 @@ type decoder struct {
 	// the record, would be read by other programs as something else.
 	spelled *recordWriter
 	host    *HostPlan // the host whose changes are being read; nil before the first
-	blobs   Contents  // of the host that comes next
-	kept    Contents  // all that were read; nil keeps none
+	// decision is that host's, as far as it was read.
+	decision Decision
+	blobs    Contents // of the host that comes next
+	kept     Contents // all that were read; nil keeps none
 }
 
 func (d *decoder) plan() (*Plan, error) {
@@ -155,10 +158,10 @@ func (d *decoder) settle(p *Plan) error {
 	if d.host == nil {
 		return nil
 	}
-	if err := cmp.Or(p.verifyPlace(*d.host), verifyHost(*d.host, p.Mode)); err != nil {
+	if err := cmp.Or(p.verifyPlace(*d.host), verifyHost(*d.host, d.decision, p.Mode)); err != nil {
 		return &FileError{Reason: fmt.Sprintf("host %q: %v", d.host.Host, err)}
 	}
-	return d.each(*d.host)
+	return d.each(d.host.With(d.decision))
 }
 
 // next returns the next line. The end of the file before a trailer means that
@@ -278,13 +281,15 @@ func (d *decoder) hostRecord(p *Plan, line []byte) error {
 	}
 	c := r.Connection
 	h := HostPlan{
-		Host: r.Host, Wave: r.Wave, Turn: r.Turn, ShardKey: r.ShardKey, Group: r.Group,
+		Host: r.Host, Wave: r.Wave, Turn: r.Turn, Group: r.Group, Place: r.Place,
 		Connection: Connection{
 			Type: c.Type, Address: c.Address, Port: c.Port, User: c.User, Jump: c.Jump,
 			HostKey: c.HostKey, HostKeyAlias: c.HostKeyAlias, Become: c.Become, IdentityFile: c.IdentityFile,
 			CertificateFile: c.CertificateFile, KnownHostsFile: c.KnownHostsFile,
 			HostKeyChecking: c.HostKeyChecking, ConnectTimeout: seconds(c.ConnectTimeout),
 		},
+	}
+	decision := Decision{
 		Run: Run{
 			ConfirmTimeout: seconds(r.Run.ConfirmTimeout), Probe: r.Run.Probe,
 			Rehearsal: r.Run.Rehearsal, AllowPending: r.Run.AllowPending,
@@ -292,16 +297,15 @@ func (d *decoder) hostRecord(p *Plan, line []byte) error {
 		},
 		Files: r.Files, DependsOn: r.DependsOn,
 		Facts: Facts{OpenSSH: r.Facts.OpenSSH, OS: r.Facts.OS},
-		Place: r.Place,
 	}
 	if c.Machine != nil {
 		h.Connection.Machine = *c.Machine
 	}
 	if l := r.Facts.Sshd; l != nil {
-		h.Facts.Listener = Listener{Path: l.Path, Args: l.Args, ConfigFile: l.ConfigFile, Fresh: l.Fresh}
+		decision.Facts.Listener = Listener{Path: l.Path, Args: l.Args, ConfigFile: l.ConfigFile, Fresh: l.Fresh}
 	}
 	if reload := r.Facts.Reload; reload != nil {
-		h.Facts.Listener.Reload, h.Facts.Listener.Unit = reload.Method, reload.Unit
+		decision.Facts.Listener.Reload, decision.Facts.Listener.Unit = reload.Method, reload.Unit
 	}
 	if err := d.settle(p); err != nil {
 		return err
@@ -311,12 +315,14 @@ func (d *decoder) hostRecord(p *Plan, line []byte) error {
 		return d.wrong(fmt.Sprintf("host %q stands in it twice or out of its place", h.Host))
 	case d.spelled.hosts >= maxHosts:
 		return d.wrong("it has too many hosts for a plan")
+	case r.ShardKey != ShardKey(r.Host):
+		return &FileError{Reason: fmt.Sprintf("host %q: its shard key is not that of its name", h.Host)}
 	}
-	if err := d.takeBlobs(h); err != nil {
+	d.host, d.decision = &h, decision
+	if err := d.takeBlobs(); err != nil {
 		return err
 	}
-	d.host = &h
-	return d.same(line, d.spelled.host(h))
+	return d.same(line, d.spelled.host(h, decision))
 }
 
 func (d *decoder) change(line []byte) error {
@@ -327,7 +333,7 @@ func (d *decoder) change(line []byte) error {
 	switch {
 	case d.host == nil || d.host.Host != r.Host || len(d.blobs) > 0:
 		return d.wrong("a change stands behind another host's record")
-	case len(d.host.Changes) == maxChanges:
+	case len(d.decision.Changes) == maxChanges:
 		return d.wrong("a host has too many changes for a plan")
 	}
 	if len(r.Actions) != 1 {
@@ -388,7 +394,7 @@ func (d *decoder) change(line []byte) error {
 		}
 		c.Expect = append(c.Expect, expectation)
 	}
-	d.host.Changes = append(d.host.Changes, c)
+	d.decision.Changes = append(d.decision.Changes, c)
 	d.spelled.changes++
 	return d.same(line, d.spelled.counted(newChangeRecord(c)))
 }

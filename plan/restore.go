@@ -125,34 +125,30 @@ func BuildRestore(cfg *schema.Config, observed iter.Seq[*Observed], done map[str
 }
 
 func restoreHost(targets []schema.Target, o *Observed, done []Done) (HostPlan, schema.Diagnostics) {
-	h := HostPlan{
-		Host: o.Host, ShardKey: ShardKey(o.Host), Connection: o.Connection,
-		Run:   runOf(targets),
-		Facts: Facts{OpenSSH: o.Release.String(), OS: o.OS},
-	}
+	d := Decision{Run: runOf(targets), Facts: Facts{OpenSSH: o.Release.String(), OS: o.OS}}
 	var diags schema.Diagnostics
 	for _, group := range byFile(targets, o) {
 		s := newScene(group, o)
 		r := restoring{scene: s, done: done}
 		changes := r.decide()
 		diags = append(diags, r.diags...)
-		h.Changes = append(h.Changes, changes...)
-		h.Files = append(h.Files, r.files...)
-		h.DependsOn = append(h.DependsOn, s.dependencies()...)
+		d.Changes = append(d.Changes, changes...)
+		d.Files = append(d.Files, r.files...)
+		d.DependsOn = append(d.DependsOn, s.dependencies()...)
 		if s.side == schema.Server && s.reloads() {
-			h.Facts.Listener = o.Listener
-			h.Facts.Listener.PID, h.Facts.Listener.Pending = 0, ""
+			d.Facts.Listener = o.Listener
+			d.Facts.Listener.PID, d.Facts.Listener.Pending = 0, ""
 		}
 	}
-	slices.SortFunc(h.Changes, func(a, b Change) int { return strings.Compare(a.Address.String(), b.Address.String()) })
-	h.DependsOn = distinct(h.DependsOn, h.Files)
+	sortChanges(d.Changes)
+	d.DependsOn = distinct(d.DependsOn, d.Files)
 	for i := range diags {
 		if diags[i].Where == nil {
 			diags[i].Where = &schema.Place{}
 		}
 		diags[i].Where.Host, diags[i].Where.Address = o.Host, o.Connection.Address
 	}
-	return h, diags
+	return HostPlan{Host: o.Host, Connection: o.Connection}.With(d), diags
 }
 
 // restoring takes back what runs did to the files of one scene.

@@ -41,10 +41,10 @@ func (p *past) run(t rapid.TB, targets []schema.Target) bool {
 	}
 	p.cfg.Targets = targets
 	made, diags := p.build()
-	if diags.HasErrors() || len(made.Hosts[0].Files) == 0 {
+	if diags.HasErrors() || len(made.Hosts[0].Files()) == 0 {
 		return false
 	}
-	record := plan.Done{Run: fmt.Sprintf("run%d", len(p.done)), Files: made.Hosts[0].Files, Old: map[string][]byte{}}
+	record := plan.Done{Run: fmt.Sprintf("run%d", len(p.done)), Files: made.Hosts[0].Files(), Old: map[string][]byte{}}
 	for _, f := range record.Files {
 		if f.Before != "" {
 			record.Old[f.RealPath] = bytes.Clone(p.files[pastHost][f.Path])
@@ -65,7 +65,7 @@ func (p *past) apply(t rapid.TB, made *plan.Plan) {
 	if err != nil {
 		t.Fatalf("the plan does not read back: %v", err)
 	}
-	for _, f := range read.Hosts[0].Files {
+	for _, f := range read.Hosts[0].Files() {
 		before := p.files[pastHost][f.Path]
 		text, err := plan.Replay(before, f.Edits)
 		if err != nil {
@@ -144,7 +144,7 @@ func TestRestoreGivesTheOriginalBytes(t *testing.T) {
 				t.Fatalf("got, wanted the bytes before the run (-want +got):\n%s", diff)
 			}
 			again, diags := p.restore(t, done...)
-			if len(again.Hosts[0].Files) > 0 || again.Hosts[0].Changed() || len(diags) > 0 {
+			if len(again.Hosts[0].Files()) > 0 || again.Hosts[0].Changed() || len(diags) > 0 {
 				t.Fatalf("a second restore is not empty: %s", tell(again, diags))
 			}
 		}

@@ -29,7 +29,7 @@ func TestVerifyOfRestores(t *testing.T) {
 		for mode, want := range map[plan.Mode]bool{plan.Normal: c.normal, plan.Restore: c.restore} {
 			p := samplePlan()
 			p.Mode = mode
-			p.Hosts[0].Files[0].Edits = []plan.Edit{c.edit}
+			decide(&p.Hosts[0], func(d *plan.Decision) { d.Files[0].Edits = []plan.Edit{c.edit} })
 			if err := plan.Verify(p); (err == nil) != want {
 				t.Errorf("%s, mode %s: got error %v, want accepted %v", c.name, mode, err, want)
 			}
@@ -79,7 +79,7 @@ func TestRestoreNamesWhatItLeaves(t *testing.T) {
 	if diags.HasErrors() { // 9.2's doubled clock is a warning
 		t.Fatal(diags)
 	}
-	f := made.Hosts[0].Files[0]
+	f := made.Hosts[0].Files()[0]
 	done := plan.Done{Run: "run1", Files: []plan.FileEdit{f}, Old: map[string][]byte{f.RealPath: p.files[pastHost][f.Path]}}
 	p.carryOut(t, made)
 	text := string(p.files[pastHost][f.Path])
@@ -124,9 +124,11 @@ func TestVerifyOfClientBlocks(t *testing.T) {
 		for _, mode := range []plan.Mode{plan.Normal, plan.Restore} {
 			p := samplePlan()
 			p.Mode = mode
-			p.Hosts[0].Files[0].Role = plan.ClientFile
-			p.Hosts[0].Changes[0].Address = schema.Address{Block: "client", Name: "home"}
-			p.Hosts[0].Files[0].Edits = []plan.Edit{{Op: plan.Insert, Line: 1, New: line, Address: "client.home"}}
+			decide(&p.Hosts[0], func(d *plan.Decision) {
+				d.Files[0].Role = plan.ClientFile
+				d.Changes[0].Address = schema.Address{Block: "client", Name: "home"}
+				d.Files[0].Edits = []plan.Edit{{Op: plan.Insert, Line: 1, New: line, Address: "client.home"}}
+			})
 			if err := plan.Verify(p); (err == nil) != want {
 				t.Errorf("%q, mode %s: got error %v, want accepted %v", line, mode, err, want)
 			}

@@ -22,9 +22,7 @@ func manyHosts(n int) iter.Seq[plan.HostPlan] {
 	return func(yield func(plan.HostPlan) bool) {
 		for i := range n {
 			h := samplePlan().Hosts[0]
-			h.Host = fmt.Sprintf("web-%06d", i)
-			h.ShardKey = plan.ShardKey(h.Host)
-			h.Changes[0].Host, h.Changes[0].Address.Key = h.Host, h.Host
+			rename(&h, fmt.Sprintf("web-%06d", i))
 			if !yield(h) {
 				return
 			}

@@ -17,7 +17,7 @@ func TestPlanFilesKeepTheirSchema(t *testing.T) {
 	}
 	local := samplePlan()
 	local.Hosts[0].Connection = plan.Connection{Type: schema.Local, Machine: plan.Machine{Hostname: "me", UID: 1000, Home: "/home/me"}}
-	local.Hosts[0].Files, local.Hosts[0].DependsOn, local.Hosts[0].Facts = nil, nil, plan.Facts{OpenSSH: "9.2p1"}
+	decide(&local.Hosts[0], func(d *plan.Decision) { d.Files, d.DependsOn, d.Facts = nil, nil, plan.Facts{OpenSSH: "9.2p1"} })
 	restore := samplePlan()
 	restore.Mode = plan.Restore
 	for name, p := range map[string]*plan.Plan{

@@ -27,7 +27,7 @@ const (
 func Verify(p *Plan) error {
 	seen := map[string]bool{}
 	for _, h := range p.Hosts {
-		if err := cmp.Or(p.verifyPlace(h), verifyHost(h, p.Mode)); err != nil {
+		if err := cmp.Or(p.verifyPlace(h), verifyHost(h, h.Decision(), p.Mode)); err != nil {
 			return &FileError{Reason: fmt.Sprintf("host %q: %v", h.Host, err)}
 		}
 		if seen[h.Host] {
@@ -38,27 +38,24 @@ func Verify(p *Plan) error {
 	return nil
 }
 
-func verifyHost(h HostPlan, mode Mode) error {
-	if h.Host == "" || len(h.Files) > maxFiles {
+func verifyHost(h HostPlan, d Decision, mode Mode) error {
+	if h.Host == "" || len(d.Files) > maxFiles {
 		return fmt.Errorf("it has no name or too many files")
 	}
 	if c := h.Connection; c.Type != schema.OverSSH && c.Type != schema.Local {
 		return fmt.Errorf("there is no connection type %q", c.Type)
 	}
-	if h.ShardKey != ShardKey(h.Host) {
-		return fmt.Errorf("its shard key is not that of its name")
-	}
-	if !knownWay(h.Facts.Listener.Reload) {
-		return fmt.Errorf("there is no way to reload called %q", h.Facts.Listener.Reload)
+	if way := d.Facts.Listener.Reload; !knownWay(way) {
+		return fmt.Errorf("there is no way to reload called %q", way)
 	}
 	sides := map[schema.Side]bool{}
-	for _, c := range h.Changes {
+	for _, c := range d.Changes {
 		if _, known := map[Action]bool{NoOp: true, Create: true, Update: true, Remove: true, Reload: true}[c.Action]; !known {
 			return fmt.Errorf("there is no action %q", c.Action)
 		}
 		sides[c.Address.Side()] = true
 	}
-	for _, f := range h.Files {
+	for _, f := range d.Files {
 		side := schema.Server
 		if f.Role == ClientFile {
 			side = schema.Client

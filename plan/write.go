@@ -30,7 +30,7 @@ func (p *Plan) ID() string {
 	w := newRecordWriter(io.Discard)
 	w.header(p)
 	for _, h := range p.Hosts {
-		w.host(h)
+		w.host(h, h.Decision())
 	}
 	return w.planID()
 }
@@ -57,7 +57,8 @@ func WriteHosts(w io.Writer, p *Plan, hosts iter.Seq[HostPlan], compress bool) (
 		return "", err
 	}
 	for h := range hosts {
-		if err := errors.Join(records.contents(p.Contents, h), records.host(h)); err != nil {
+		d := h.Decision()
+		if err := errors.Join(records.contents(p.Contents, d), records.host(h, d)); err != nil {
 			return "", err
 		}
 	}
@@ -123,13 +124,13 @@ func (h headerRecord) timeless() headerRecord {
 }
 
 // host writes a host and its changes.
-func (w *recordWriter) host(h HostPlan) error {
+func (w *recordWriter) host(h HostPlan, d Decision) error {
 	w.hosts++
-	w.changes += len(h.Changes)
-	if err := w.counted(newHostRecord(h)); err != nil {
+	w.changes += len(d.Changes)
+	if err := w.counted(newHostRecord(h, d)); err != nil {
 		return err
 	}
-	for _, c := range h.Changes {
+	for _, c := range d.Changes {
 		if err := w.counted(newChangeRecord(c)); err != nil {
 			return err
 		}
@@ -203,10 +204,10 @@ func newHeader(p *Plan) headerRecord {
 	return header
 }
 
-func newHostRecord(h HostPlan) hostRecord {
+func newHostRecord(h HostPlan, d Decision) hostRecord {
 	c := h.Connection
 	record := hostRecord{
-		Record: "host", Host: h.Host, Wave: h.Wave, Turn: h.Turn, ShardKey: h.ShardKey, Group: h.Group,
+		Record: "host", Host: h.Host, Wave: h.Wave, Turn: h.Turn, ShardKey: ShardKey(h.Host), Group: h.Group,
 		Connection: connectionRecord{
 			Type: c.Type, Address: c.Address, Port: c.Port, User: c.User, Jump: c.Jump,
 			HostKey: c.HostKey, HostKeyAlias: c.HostKeyAlias, Become: c.Become, IdentityFile: c.IdentityFile,
@@ -214,18 +215,18 @@ func newHostRecord(h HostPlan) hostRecord {
 			HostKeyChecking: c.HostKeyChecking, ConnectTimeout: c.ConnectTimeout.Seconds(),
 		},
 		Run: runRecord{
-			ConfirmTimeout: h.Run.ConfirmTimeout.Seconds(), Probe: h.Run.Probe,
-			Rehearsal: h.Run.Rehearsal, AllowPending: h.Run.AllowPending,
-			Backups: h.Run.Backups, Reload: h.Run.Reload,
+			ConfirmTimeout: d.Run.ConfirmTimeout.Seconds(), Probe: d.Run.Probe,
+			Rehearsal: d.Run.Rehearsal, AllowPending: d.Run.AllowPending,
+			Backups: d.Run.Backups, Reload: d.Run.Reload,
 		},
-		Files: h.Files, DependsOn: h.DependsOn,
-		Facts: factsRecord{OpenSSH: h.Facts.OpenSSH, OS: h.Facts.OS},
+		Files: d.Files, DependsOn: d.DependsOn,
+		Facts: factsRecord{OpenSSH: d.Facts.OpenSSH, OS: d.Facts.OS},
 		Place: h.Place,
 	}
 	if c.Type == schema.Local {
 		record.Connection.Machine = &c.Machine
 	}
-	if l := h.Facts.Listener; l.Path != "" {
+	if l := d.Facts.Listener; l.Path != "" {
 		record.Facts.Sshd = &listenerRecord{Path: l.Path, Args: l.Args, ConfigFile: l.ConfigFile, Fresh: l.Fresh}
 		record.Facts.Reload = &reloadRecord{Method: l.Reload, Unit: l.Unit}
 	}

@@ -60,7 +60,7 @@ func (p *program) tellWhoSet(ctx context.Context, m *made, o planning) error {
 // target, and whether the file was touched since.
 func whoSet(h plan.HostPlan, records apply.Records) []string {
 	var lines []string
-	for _, c := range h.Changes {
+	for _, c := range h.Changes() {
 		if c.Action == plan.NoOp {
 			continue
 		}
@@ -74,7 +74,7 @@ func whoSet(h plan.HostPlan, records apply.Records) []string {
 				verb = "restored"
 			}
 			since := "changed since"
-			if slices.ContainsFunc(h.Files, func(f plan.FileEdit) bool { return f.RealPath == file.RealPath && f.Before == file.After }) {
+			if slices.ContainsFunc(h.Files(), func(f plan.FileEdit) bool { return f.RealPath == file.RealPath && f.Before == file.After }) {
 				since = file.RealPath + " is as that run left it, so the configuration or another file changed since"
 			}
 			lines = append(lines, fmt.Sprintf("%s on %s: %s by run %s on %s by %s; %s.", c.Address, h.Host, verb, run.Run,

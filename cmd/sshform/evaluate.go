@@ -42,7 +42,7 @@ func plannedValues(built *plan.Plan) hclfile.Planned {
 	}
 	known := map[setting]schema.Argument{}
 	for _, h := range built.Hosts {
-		for _, c := range h.Changes {
+		for _, c := range h.Changes() {
 			for _, d := range c.Settings {
 				known[setting{c.Address, d.Keyword}] = d.After
 			}

@@ -14,7 +14,7 @@ func recordDrift(built *plan.Plan, history schema.History) schema.Diagnostics {
 	}
 	wanted := map[string]bool{}
 	for _, h := range built.Hosts {
-		for _, c := range h.Changes {
+		for _, c := range h.Changes() {
 			wanted[c.Address.String()] = true
 		}
 	}
@@ -26,7 +26,7 @@ func recordDrift(built *plan.Plan, history schema.History) schema.Diagnostics {
 		}}
 	}
 	for _, h := range built.Hosts {
-		for _, c := range h.Changes {
+		for _, c := range h.Changes() {
 			if recorded, known := last[c.Address.String()]; known {
 				built.Drift = append(built.Drift, driftOf(c, recorded)...)
 			}

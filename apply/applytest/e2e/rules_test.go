@@ -287,7 +287,7 @@ printf '%s\n' 'Port 2200' "HostKey $HOME/sshd/key" "PidFile $HOME/sshd/pid" 'Use
 	if err != nil {
 		return err
 	}
-	if n := len(p.Hosts[0].Files); n != 2 {
+	if n := len(p.Hosts[0].Files()); n != 2 {
 		return fmt.Errorf("got a plan of %d files, want 2", n)
 	}
 	report, err := runPlan(ctx, d, p, apply.RunOptions{})

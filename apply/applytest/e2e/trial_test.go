@@ -132,10 +132,10 @@ func (t *trial) all(ctx context.Context) (outcome, state string, err error) {
 	if err != nil {
 		return "", "", fmt.Errorf("plan: %w", err)
 	}
-	if len(p.Hosts) != 1 || len(p.Hosts[0].Files) != 1 || p.Hosts[0].Files[0].Path != mainFile {
+	if len(p.Hosts) != 1 || len(p.Hosts[0].Files()) != 1 || p.Hosts[0].Files()[0].Path != mainFile {
 		return "", "", fmt.Errorf("plan: got %+v, want one file of one host", p.Hosts)
 	}
-	if t.new, err = plan.Replay(t.old, p.Hosts[0].Files[0].Edits); err != nil {
+	if t.new, err = plan.Replay(t.old, p.Hosts[0].Files()[0].Edits); err != nil {
 		return "", "", err
 	}
 	if t.fault.mute {

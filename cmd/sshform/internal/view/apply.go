@@ -214,7 +214,7 @@ func applied(p *plan.Plan, r *apply.Report) tally {
 	}
 	var t tally
 	for _, host := range p.Hosts {
-		for _, c := range host.Changes {
+		for _, c := range host.Changes() {
 			if changed[host.Host] {
 				t.count(c.Action)
 			}

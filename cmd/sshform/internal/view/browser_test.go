@@ -159,10 +159,11 @@ func fleetPage() Reported {
 	r := Reported{Operation: "apply", Plan: fleet(40), Started: time.Date(2026, 11, 22, 17, 0, 0, 0, time.UTC)}
 	r.PlanID, r.Finished = r.Plan.ID(), r.Started.Add(14*time.Minute)
 	for i := range r.Plan.Hosts {
-		h := &r.Plan.Hosts[i]
-		h.Changes[0].Action = plan.Update
-		h.Changes[0].Settings[0] = plan.Difference{Keyword: "ClientAliveInterval", Before: "0", BeforeDefault: true, After: "30", Reason: "line 98: #ClientAliveInterval 0"}
-		h.Files[0].Edits = []plan.Edit{{Op: plan.Replace, Line: 98, Old: "#ClientAliveInterval 0\n", New: "ClientAliveInterval 30\n", Address: h.Changes[0].Address.String()}}
+		d := r.Plan.Hosts[i].Decision()
+		d.Changes[0].Action = plan.Update
+		d.Changes[0].Settings[0] = plan.Difference{Keyword: "ClientAliveInterval", Before: "0", BeforeDefault: true, After: "30", Reason: "line 98: #ClientAliveInterval 0"}
+		d.Files[0].Edits = []plan.Edit{{Op: plan.Replace, Line: 98, Old: "#ClientAliveInterval 0\n", New: "ClientAliveInterval 30\n", Address: d.Changes[0].Address.String()}}
+		r.Plan.Hosts[i] = r.Plan.Hosts[i].With(d)
 	}
 	report := &apply.Report{RunID: "20261122T170000Z-4f2k", Stopped: &apply.Stopped{Kind: "budget", Wave: "early", Failed: 2, Limit: 1}}
 	counts := map[string]map[apply.Outcome]int{"canary": {}, "early": {}, "rest": {}}

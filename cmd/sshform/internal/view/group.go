@@ -28,8 +28,8 @@ type changeGroup struct {
 // changes returns what a plan changes, by address, and what it leaves.
 func changes(p *plan.Plan) (changed, unchanged []instance) {
 	for i := range p.Hosts {
-		for j := range p.Hosts[i].Changes {
-			in := instance{&p.Hosts[i], &p.Hosts[i].Changes[j]}
+		for _, change := range p.Hosts[i].Changes() {
+			in := instance{&p.Hosts[i], &change}
 			if in.change.Action == plan.NoOp {
 				unchanged = append(unchanged, in)
 			} else {
@@ -83,7 +83,7 @@ func withoutLines(text string) string { return lineNumber.ReplaceAllString(text,
 
 // roleOf returns what the file of a change is to OpenSSH.
 func roleOf(in instance) plan.Role {
-	for _, f := range in.host.Files {
+	for _, f := range in.host.Files() {
 		if f.Path == in.change.File {
 			return f.Role
 		}

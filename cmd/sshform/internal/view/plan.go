@@ -174,7 +174,7 @@ func (h *Human) notes(all []string) {
 // something: "dead clients noticed after 120 s instead of never".
 func noticeText(in instance) string {
 	before, after := in.change.Values()
-	release, err := schema.ParseRelease(in.host.Facts.OpenSSH)
+	release, err := schema.ParseRelease(in.host.Facts().OpenSSH)
 	if err != nil {
 		release = schema.Release{} // unknown is taken for a current one
 	}

@@ -25,16 +25,18 @@ func laptop() *plan.Plan {
 		}
 		return plan.HostPlan{
 			Host: host, Connection: plan.Connection{Type: schema.OverSSH, Address: address},
+		}.With(plan.Decision{
 			Files: []plan.FileEdit{{Path: "/etc/ssh/sshd_config", Role: plan.MainFile}},
 			Changes: []plan.Change{{
 				Address: schema.Address{Block: "server", Name: "home", Key: host, HasKey: true},
 				Host:    host, Action: action, File: "/etc/ssh/sshd_config",
 				Settings: []plan.Difference{interval, count},
 			}},
-		}
+		})
 	}
 	client := plan.HostPlan{
 		Host: schema.ThisMachine, Connection: plan.Connection{Type: schema.Local},
+	}.With(plan.Decision{
 		Files: []plan.FileEdit{{Path: "~/.ssh/config", Role: plan.ClientFile}},
 		Changes: []plan.Change{{
 			Address: schema.Address{Block: "client", Name: "laptop"}, Host: schema.ThisMachine,
@@ -44,7 +46,7 @@ func laptop() *plan.Plan {
 				{Keyword: "ServerAliveCountMax", Before: "3", BeforeDefault: true, After: "4", Reason: "line 4, in Host * at line 2"},
 			},
 		}},
-	}
+	})
 	return &plan.Plan{
 		Tool: plan.Tool{Name: "sshform", Version: "1.0.0"},
 		Hosts: []plan.HostPlan{
@@ -121,14 +123,23 @@ func TestNoChanges(t *testing.T) {
 	}
 }
 
+// change changes the first change of a host.
+func change(h *plan.HostPlan, to func(*plan.Change)) {
+	d := h.Decision()
+	to(&d.Changes[0])
+	*h = h.With(d)
+}
+
 // fleet is n hosts with the same change; the line numbers differ.
 func fleet(n int) *plan.Plan {
 	p := &plan.Plan{}
 	for i := range n {
 		one := laptop().Hosts[1]
 		one.Host = fmt.Sprintf("web-%04d", i)
-		one.Changes[0].Address.Key, one.Changes[0].Host = one.Host, one.Host
-		one.Changes[0].Settings[0].Reason = fmt.Sprintf("line %d: #ClientAliveInterval 0", 90+i%7)
+		change(&one, func(c *plan.Change) {
+			c.Address.Key = one.Host
+			c.Settings[0].Reason = fmt.Sprintf("line %d: #ClientAliveInterval 0", 90+i%7)
+		})
 		p.Hosts = append(p.Hosts, one)
 	}
 	return p
@@ -156,7 +167,7 @@ func TestAFleetFitsOnAScreen(t *testing.T) {
 // differently.
 func TestAnotherNoteIsAnotherGroup(t *testing.T) {
 	p := fleet(3)
-	p.Hosts[1].Changes[0].Notes = []string{`Match User backup (line 120) keeps 0`}
+	change(&p.Hosts[1], func(c *plan.Change) { c.Notes = []string{`Match User backup (line 120) keeps 0`} })
 	changed, _ := changes(p)
 	if got := len(groupChanges(changed)); got != 2 {
 		t.Errorf("got %d groups, want 2", got)
@@ -171,7 +182,7 @@ func TestVeryManyNotes(t *testing.T) {
 	}{{31, 31, false}, {1000, 30, false}, {1000, 1000, true}} {
 		p := fleet(1)
 		for i := range c.notes {
-			p.Hosts[0].Changes[0].Notes = append(p.Hosts[0].Changes[0].Notes, fmt.Sprintf("remark %d", i))
+			change(&p.Hosts[0], func(c *plan.Change) { c.Notes = append(c.Notes, fmt.Sprintf("remark %d", i)) })
 		}
 		out, _ := printed(Paper{Full: c.full}, func(h *Human) { h.Plan(Shown{Plan: p}) })
 		if got := strings.Count(out, "# remark "); got != c.shown {

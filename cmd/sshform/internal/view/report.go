@@ -87,7 +87,7 @@ func (r Reported) fates() []apply.HostReport {
 		if h.Changed() {
 			fate.Outcome = apply.Skipped
 		}
-		for _, c := range h.Changes {
+		for _, c := range h.Changes() {
 			fate.Addresses = append(fate.Addresses, c.Address)
 		}
 		hosts = append(hosts, fate)

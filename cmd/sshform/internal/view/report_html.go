@@ -315,7 +315,7 @@ func (r Reported) pageGroup(g changeGroup) pageGroup {
 func (r Reported) editLines(in instance) []pageLine {
 	var lines []pageLine
 	address := in.change.Address.String()
-	for _, f := range in.host.Files {
+	for _, f := range in.host.Files() {
 		said := false
 		for _, e := range f.Edits {
 			if e.Address != address {

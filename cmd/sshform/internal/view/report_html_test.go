@@ -32,11 +32,13 @@ func hostilePage() Reported {
 	})
 	r.Redact = &Redactor{Secrets: []string{"hunter22"}}
 	web := &r.Plan.Hosts[1]
-	web.Changes[0].Notes = []string{`</pre><iframe src="https://evil.example/">`}
-	web.Files[0].Edits = []plan.Edit{{
-		Op: plan.Replace, Line: 98, Address: web.Changes[0].Address.String(),
+	d := web.Decision()
+	d.Changes[0].Notes = []string{`</pre><iframe src="https://evil.example/">`}
+	d.Files[0].Edits = []plan.Edit{{
+		Op: plan.Replace, Line: 98, Address: d.Changes[0].Address.String(),
 		Old: "#ClientAliveInterval 0 # </span><script src=//evil.example/x.js></script>\n", New: "ClientAliveInterval 30\n",
 	}}
+	*web = web.With(d)
 	r.Found = schema.Diagnostics{{Severity: schema.Warning, Summary: "Odd <b>thing</b>", Detail: "javascript:alert(4)"}}
 	r.Pairs = []plan.Pairing{{
 		Clients: []string{`client.<i>x</i>`}, Servers: []string{"server.web"},

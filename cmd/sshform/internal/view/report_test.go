@@ -127,7 +127,7 @@ func TestMarkdown(t *testing.T) {
 func TestMarkdownStaysBelowTheLimit(t *testing.T) {
 	p := fleet(2000)
 	for i := range p.Hosts {
-		p.Hosts[i].Changes[0].Notes = []string{strings.Repeat("x", i+1)}
+		change(&p.Hosts[i], func(c *plan.Change) { c.Notes = []string{strings.Repeat("x", i+1)} })
 	}
 	got := Reported{Operation: "plan", Plan: p}.Markdown()
 	if len(got) > markdownLimit || !strings.Contains(got, "This report was cut here") {

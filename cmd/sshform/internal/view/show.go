@@ -211,8 +211,8 @@ func ShowJSON(w io.Writer, p *plan.Plan) error {
 
 // ShowHost writes the resource changes of one host, one a line.
 func ShowHost(w io.Writer, h plan.HostPlan) error {
-	for i := range h.Changes {
-		if err := encode(w, resourceChange(instance{&h, &h.Changes[i]})); err != nil {
+	for _, change := range h.Changes() {
+		if err := encode(w, resourceChange(instance{&h, &change})); err != nil {
 			return err
 		}
 	}
@@ -233,9 +233,8 @@ func checkOf(c plan.Check) checkJSON {
 func drifted(p *plan.Plan) []resourceChangeJSON {
 	at := map[string]instance{}
 	for i := range p.Hosts {
-		for j := range p.Hosts[i].Changes {
-			in := instance{&p.Hosts[i], &p.Hosts[i].Changes[j]}
-			at[in.change.Address.String()] = in
+		for _, change := range p.Hosts[i].Changes() {
+			at[change.Address.String()] = instance{&p.Hosts[i], &change}
 		}
 	}
 	var all []resourceChangeJSON
@@ -296,7 +295,7 @@ func resourceChange(in instance) resourceChangeJSON {
 			r.Reasons = append(r.Reasons, member{name, d.Reason})
 		}
 	}
-	for _, f := range in.host.Files {
+	for _, f := range in.host.Files() {
 		for _, e := range f.Edits {
 			if e.Address == r.Address {
 				r.Edits = append(r.Edits, e)

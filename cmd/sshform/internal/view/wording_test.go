@@ -53,11 +53,11 @@ func resources(pattern, text string) []string {
 func threeActions() *plan.Plan {
 	p := laptop()
 	server := slices.IndexFunc(p.Hosts, func(h plan.HostPlan) bool { return h.Host == "web" })
-	p.Hosts[server].Changes[0].Action = plan.Create
-	p.Hosts = append(p.Hosts, plan.HostPlan{Host: "gone", Changes: []plan.Change{{
+	change(&p.Hosts[server], func(c *plan.Change) { c.Action = plan.Create })
+	p.Hosts = append(p.Hosts, plan.HostPlan{Host: "gone"}.With(plan.Decision{Changes: []plan.Change{{
 		Address: schema.Address{Block: "server", Name: "gone"}, Host: "gone", Action: plan.Remove, File: "/etc/ssh/sshd_config.d/20-x.conf",
 		Settings: []plan.Difference{{Keyword: "ClientAliveInterval", Before: "30", After: "0", AfterDefault: true, Reason: "line 2 goes"}},
-	}}})
+	}}}))
 	return p
 }
 
