@@ -89,8 +89,8 @@ type Answer struct {
 // when a plan is applied: it says exactly what the plan was made against.
 type Reach struct {
 	Host       string
-	Connection schema.Connection // above ssh_alias
-	Fallback   schema.Connection // below ssh_alias
+	Connection schema.Connection  // above ssh_alias
+	Fallback   *schema.Connection // below ssh_alias; nil is none
 	Pinned     *plan.Connection
 }
 

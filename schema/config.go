@@ -138,8 +138,12 @@ type Connection struct {
 	Become          string        // "none" or "sudo"; empty is "none"
 }
 
-// Or returns the connection with its empty fields taken from other.
-func (c Connection) Or(other Connection) Connection {
+// Or returns the connection with its empty fields taken from other, if there is
+// one.
+func (c Connection) Or(other *Connection) Connection {
+	if other == nil {
+		return c
+	}
 	c.Type = or(c.Type, other.Type)
 	c.Address = or(c.Address, other.Address)
 	c.Port = or(c.Port, other.Port)
@@ -171,8 +175,9 @@ type Target struct {
 	// Connection is what the block, its host and the host's own columns
 	// declare; it ranks above ssh_alias.
 	Connection Connection
-	// Fallback is the top-level connection; it ranks below ssh_alias.
-	Fallback Connection
+	// Fallback is the top-level connection, the same one for all; it ranks
+	// below ssh_alias. Nil is none.
+	Fallback *Connection
 	File     File
 	Scope    Scope
 	// Settings are the declared keywords in table order, none twice.

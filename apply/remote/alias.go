@@ -160,12 +160,12 @@ func (d *Dialer) readAlias(name string, with, without map[string][]string) (*ssh
 }
 
 // connection is what the alias says, to be ranked with what is declared.
-func (a *sshAlias) connection() schema.Connection {
-	return schema.Connection{Address: a.address, Port: a.port, User: a.user, ConnectTimeout: a.connectTimeout}
+func (a *sshAlias) connection() *schema.Connection {
+	return &schema.Connection{Address: a.address, Port: a.port, User: a.user, ConnectTimeout: a.connectTimeout}
 }
 
 // aliasRoute is the route of a connection with an ssh_alias.
-func (d *Dialer) aliasRoute(ctx context.Context, host string, declared schema.Connection, alias *sshAlias, fallback schema.Connection) (*route, error) {
+func (d *Dialer) aliasRoute(ctx context.Context, host string, declared schema.Connection, alias *sshAlias, fallback *schema.Connection) (*route, error) {
 	c := declared.Or(alias.connection()).Or(fallback)
 	// These the alias says in more detail than schema.Connection can hold.
 	jumpDeclared := declared.ProxyJump != ""

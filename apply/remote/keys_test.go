@@ -349,7 +349,7 @@ func TestAlias(t *testing.T) {
 		}
 		return exec.CommandContext(ctx, bin, append([]string{"-G"}, args...)...).Output()
 	}
-	r := apply.Reach{Host: "web-1", Connection: schema.Connection{SSHAlias: "front"}, Fallback: schema.Connection{Port: 2200}}
+	r := apply.Reach{Host: "web-1", Connection: schema.Connection{SSHAlias: "front"}, Fallback: &schema.Connection{Port: 2200}}
 	h := mustDial(t, d, r)
 	got := h.Facts().Connection
 	if got.Address != s.name || got.Port != 2222 || got.User != s.user || got.IdentityFile != s.key || got.HostKeyAlias != "known" {

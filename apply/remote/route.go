@@ -65,7 +65,7 @@ func (d *Dialer) route(ctx context.Context, reach apply.Reach) (*route, error) {
 	declared, fallback := reach.Connection, reach.Fallback
 	pinned := ""
 	if p := reach.Pinned; p != nil {
-		declared, fallback = unpin(*p), schema.Connection{}
+		declared, fallback = unpin(*p), nil
 		pinned = p.HostKey
 	}
 	if name := declared.Or(fallback).SSHAlias; name != "" {

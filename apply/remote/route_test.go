@@ -54,7 +54,7 @@ func TestPrecedence(t *testing.T) {
 	r, err := d.route(t.Context(), apply.Reach{
 		Host:       "web-1",
 		Connection: schema.Connection{User: "declared", ProxyJump: "b1,x@b2:99"},
-		Fallback:   schema.Connection{User: "fallback", Port: 2222, Become: "sudo", KnownHostsFile: "~/known"},
+		Fallback:   &schema.Connection{User: "fallback", Port: 2222, Become: "sudo", KnownHostsFile: "~/known"},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -133,7 +133,7 @@ func (p *program) importTargets(ctx context.Context, o *importing, args []string
 	add := func(name string, c schema.Connection) {
 		targets = append(targets, schema.Target{
 			Address: schema.Address{Block: string(schema.Server), Name: "imported", Key: name, HasKey: true},
-			Host:    schema.Host{Name: name}, Connection: c, Fallback: o.connection,
+			Host:    schema.Host{Name: name}, Connection: c, Fallback: &o.connection,
 		})
 	}
 	if o.inventory == "" {

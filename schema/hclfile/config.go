@@ -30,10 +30,10 @@ func (l *loader) config() *schema.Config {
 	c.Variables = l.variables()
 	targets := l.targets(c)
 	l.checkOwners(targets)
-	l.checkConnections(targets)
 	c.Targets = make([]schema.Target, len(targets))
 	for i, t := range targets {
-		c.Targets[i] = t.Target
+		c.Targets[i] = *t.Target
+		t.Target = &c.Targets[i] // not twice in memory
 	}
 	c.Inventories = l.inventories
 	c.Networks = l.networks()

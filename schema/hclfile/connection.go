@@ -77,7 +77,7 @@ func (a *args) controllerPath(name string) string {
 
 // connectionValue is the top-level connection for expressions.
 func (l *loader) connectionValue() (cty.Value, bool) {
-	return connectionObject(l.topConnection()), true
+	return connectionObject(*l.topConnection()), true
 }
 
 func connectionObject(c schema.Connection) cty.Value {

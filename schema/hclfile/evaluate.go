@@ -3,6 +3,7 @@ package hclfile
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/sshform/sshform/schema"
@@ -159,6 +160,50 @@ func (l *loader) moves(n node, known map[node]bool) bool {
 	}
 	return known[n]
 }
+
+// forget lets go of all values but those that check and output blocks ask for
+// after planning: as values, the hosts of a fleet take more memory than its
+// targets. Whoever asks for another one all the same has it evaluated again.
+func (l *loader) forget() {
+	if l.errors() > 0 {
+		return // what failed shall not be told again
+	}
+	kept := map[node]bool{}
+	var keep func(hcl.Expression)
+	keep = func(expr hcl.Expression) {
+		for _, n := range l.needs(expr) {
+			if kept[n] {
+				continue
+			}
+			kept[n] = true
+			for _, inner := range l.nodes[n].expressions() {
+				keep(inner)
+			}
+		}
+	}
+	for _, b := range slices.Concat(l.all("check"), l.all("output")) {
+		for _, expr := range b.expressions() {
+			keep(expr)
+		}
+	}
+	l.contexts, l.byName = map[hcl.Expression]seen{}, map[string][]*host{}
+	for n, d := range l.nodes {
+		switch n.root {
+		case "inventory", "local", "server", "client":
+			if !kept[n] {
+				*d = declared{block: d.block, local: d.local}
+			}
+		}
+		if d.host != nil {
+			l.remember(d.host)
+		}
+		for _, h := range d.hosts {
+			l.remember(h)
+		}
+	}
+}
+
+func (l *loader) remember(h *host) { l.byName[h.Name] = append(l.byName[h.Name], h) }
 
 func (l *loader) evaluateCheck(b *block) Check {
 	c := Check{Name: b.label, Status: Passed, Range: span(b.at)}

@@ -45,7 +45,7 @@ func TestLaptop(t *testing.T) {
 	if backup.Connection.SSHAlias != "backup" || backup.Connection.User != "" || backup.Fallback.User != "ops" {
 		t.Errorf("got connection %+v over %+v, want ssh_alias above the user of the top level", backup.Connection, backup.Fallback)
 	}
-	if laptop.Connection.Type != schema.Local || laptop.Fallback.Become != "" {
+	if laptop.Connection.Type != schema.Local || laptop.Fallback != nil {
 		t.Errorf("got connection %+v over %+v, want this machine, and sudo only for servers", laptop.Connection, laptop.Fallback)
 	}
 }

@@ -140,6 +140,7 @@ func Load(ctx context.Context, dir string, opts Options) (*Configuration, schema
 	if len(config.Targets) <= mostRehearsed {
 		l.rehearse()
 	}
+	l.forget()
 	return &Configuration{Config: config, l: l}, l.diagnostics()
 }
 

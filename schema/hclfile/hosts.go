@@ -10,15 +10,16 @@ import (
 // that stands for it in expressions.
 type host struct {
 	schema.Host
-	// own is the connection of the host block; it ranks above columns.
-	own     schema.Connection
+	// own is the connection of the host block; it ranks above columns. Hosts of
+	// an inventory have none.
+	own     *schema.Connection
 	columns schema.Connection
 	value   cty.Value
 	at      hcl.Range
 }
 
-// connection is how the host is reached, the blocks that use it aside.
-func (h *host) connection() schema.Connection { return h.own.Or(h.columns) }
+// local reports whether the host is declared to be this very machine.
+func (h *host) local() bool { return h.own != nil && h.own.Type == schema.Local }
 
 // hostType is the type of every host value.
 func hostType() cty.Type {
@@ -57,9 +58,10 @@ func (l *loader) declaredHost(name string, d *declared) (cty.Value, bool) {
 	before := l.errors()
 	a := &args{l: l, b: d.block}
 	vars, _ := readArgument(a, "vars", asStringMap)
+	own := l.connection(a.nested("connection"))
 	h := &host{
 		Host: schema.Host{Name: name, Tags: a.list("tags"), Vars: vars},
-		own:  l.connection(a.nested("connection")),
+		own:  &own,
 		columns: schema.Connection{
 			Address: a.name("address"), SSHAlias: a.name("ssh_alias"), Port: a.port(), User: a.name("user"),
 		},
@@ -68,14 +70,14 @@ func (l *loader) declaredHost(name string, d *declared) (cty.Value, bool) {
 	l.reachable(h, a)
 	h.value = hostValue(h)
 	d.host = h
-	l.byName[name] = append(l.byName[name], h)
+	l.remember(h)
 	return h.value, l.errors() == before
 }
 
 // reachable reports a host block that does not say, or says twice, where the
 // host is.
 func (l *loader) reachable(h *host, a *args) {
-	local := h.own.Type == schema.Local
+	local := h.local()
 	hasAddress, hasAlias := a.has("address"), a.has("ssh_alias")
 	switch {
 	case local && (hasAddress || hasAlias):
@@ -90,15 +92,16 @@ func (l *loader) reachable(h *host, a *args) {
 // topType is the type of the top-level connection.
 func (l *loader) topType() string { return l.topConnection().Type }
 
-// topConnection is the top-level connection; empty where there is none.
-func (l *loader) topConnection() schema.Connection {
+// topConnection is the top-level connection, one for all; empty where there is
+// none.
+func (l *loader) topConnection() *schema.Connection {
 	if l.top == nil {
 		l.top = &schema.Connection{}
 		if d, ok := l.nodes[node{root: "connection"}]; ok && d.state != failed {
 			*l.top = l.connection(&args{l: l, b: d.block})
 		}
 	}
-	return *l.top
+	return l.top
 }
 
 // hostOf finds the declared host that a value stands for. Only a value that
@@ -134,7 +137,7 @@ func (l *loader) hostOf(value cty.Value) (*host, string) {
 
 // thisMachine is the host of client blocks that name none.
 func thisMachine() *host {
-	h := &host{Host: schema.Host{Name: schema.ThisMachine}, own: schema.Connection{Type: schema.Local}}
+	h := &host{Host: schema.Host{Name: schema.ThisMachine}, own: &schema.Connection{Type: schema.Local}}
 	h.value = hostValue(h)
 	return h
 }

@@ -2,6 +2,8 @@ package hclfile
 
 import (
 	"fmt"
+	"iter"
+	"slices"
 	"strings"
 
 	"github.com/sshform/sshform/schema"
@@ -11,7 +13,7 @@ import (
 // An instance is one server or client block applied to one element of its
 // for_each, or to nothing without it.
 type instance struct {
-	schema.Target
+	*schema.Target
 	host *host
 	// peer is set instead of a target for programs that are not managed.
 	peer *schema.Peer
@@ -29,62 +31,103 @@ func (l *loader) declaredBlock(n node, d *declared) (cty.Value, bool) {
 		return cty.DynamicVal, l.opts.Offline && l.errors() == before
 	}
 	definitions := schema.Definitions(schema.Side(n.root))
-	d.instances = make([]*instance, 0, len(elements))
-	for _, e := range elements {
+	d.instances = make([]*instance, 0, elements.count)
+	for e := range elements.all {
 		if target := l.instance(n, d.block, e, definitions); target != nil {
+			target.shareWith(d.instances)
 			d.instances = append(d.instances, target)
 		}
 	}
 	if l.errors() != before {
 		return cty.DynamicVal, false
 	}
-	if len(d.instances) < len(elements) {
+	if len(d.instances) < elements.count {
 		return cty.DynamicVal, l.opts.Offline
 	}
 	return cty.NilVal, true
 }
 
+// shareWith takes over what is equal in the instance before: a fleet of equal
+// hosts has its settings in memory once.
+func (inst *instance) shareWith(before []*instance) {
+	if len(before) == 0 {
+		return
+	}
+	last := before[len(before)-1]
+	if slices.Equal(inst.Settings, last.Settings) {
+		inst.Settings = last.Settings
+	}
+	if slices.Equal(inst.Unset, last.Unset) {
+		inst.Unset = last.Unset
+	}
+}
+
+// A forEach is the elements of a for_each, made when their turn comes.
+type forEach struct {
+	count int
+	all   iter.Seq[*each]
+}
+
+func oneElement(e *each) forEach {
+	return forEach{1, func(yield func(*each) bool) { yield(e) }}
+}
+
 // elements returns what for_each names; one nil element without for_each. It
 // reports false where that is not known.
-func (l *loader) elements(b *block) ([]*each, bool) {
+func (l *loader) elements(b *block) (forEach, bool) {
 	argument := b.arguments["for_each"]
 	if argument == nil {
-		return []*each{nil}, true
+		return oneElement(nil), true
 	}
 	value, ok := l.eval(argument.Expr, nil)
 	if !ok {
-		return nil, false
+		return forEach{}, false
 	}
 	at := argument.Expr.Range()
 	if isSensitive(value) {
 		l.wrong(at, "Sensitive value in a plan", "The keys of for_each become addresses, which stand in plans and logs, so they cannot be made of a sensitive value.")
-		return nil, false
+		return forEach{}, false
 	}
 	if l.opts.Offline && (!value.IsKnown() || value.Type() == cty.DynamicPseudoType) {
 		// Judge the block once, with an element of which nothing is known.
-		return []*each{unknownElement(value.Type())}, true
+		return oneElement(unknownElement(value.Type())), true
 	}
 	if !value.IsWhollyKnown() {
 		l.notYet(at)
-		return nil, false
+		return forEach{}, false
 	}
 	if wrong := wrongForEach(value); wrong != "" {
 		l.wrong(at, "Invalid for_each", "%s", wrong)
-		return nil, false
+		return forEach{}, false
 	}
-	elements := make([]*each, 0, value.LengthInt())
-	for it := value.ElementIterator(); it.Next(); {
-		key, element := it.Element()
-		if value.Type().IsSetType() {
-			key = element
-		}
+	for key := range keyed(value) {
 		if bad := wrongKey(key.AsString()); bad != "" {
 			l.wrong(at, "Invalid for_each", "The key %q %s, so it cannot stand in an address.", key.AsString(), bad)
-			return nil, false
+			return forEach{}, false
 		}
-		elements = append(elements, newEach(key, element))
 	}
-	return elements, true
+	return forEach{value.LengthInt(), func(yield func(*each) bool) {
+		for key, element := range keyed(value) {
+			if !yield(newEach(key, element)) {
+				return
+			}
+		}
+	}}, true
+}
+
+// keyed is a value's elements by key; those of a set are their own keys.
+func keyed(value cty.Value) iter.Seq2[cty.Value, cty.Value] {
+	set := value.Type().IsSetType()
+	return func(yield func(key, element cty.Value) bool) {
+		for key, element := range value.Elements() {
+			if set {
+				key = element
+			}
+			if !yield(key, element) {
+				return
+			}
+		}
+	}
 }
 
 func newEach(key, element cty.Value) *each {
@@ -147,7 +190,7 @@ func (l *loader) instance(n node, b *block, e *each, definitions []schema.Defini
 	if e != nil {
 		t.Address.Key, t.Address.HasKey = e.key, true
 	}
-	inst := &instance{Target: t}
+	inst := &instance{Target: &t}
 	if n.root == "client" {
 		inst.peer = l.peer(a, t)
 	}
@@ -194,7 +237,7 @@ func (l *loader) fill(a *args, inst *instance, definitions []schema.Definition) 
 	inst.Connection = l.connection(a.nested("connection"))
 	if inst.host != nil {
 		inst.Host = inst.host.Host
-		inst.Connection = inst.Connection.Or(inst.host.connection())
+		inst.Connection = inst.Connection.Or(inst.host.own).Or(&inst.host.columns)
 	}
 	if inst.Connection.Type != schema.Local {
 		// The top level says how to reach hosts; this machine is not reached,

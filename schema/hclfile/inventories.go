@@ -94,7 +94,11 @@ func (l *loader) inventory(d *declared) (cty.Value, bool) {
 	for _, h := range d.hosts {
 		values[h.Name] = h.value
 	}
-	return inventoryValue(hostMap(values)), l.errors() == before
+	hosts := hostMap(values)
+	for _, h := range d.hosts {
+		h.value = hosts.Index(cty.StringVal(h.Name)) // which shares the type of all
+	}
+	return inventoryValue(hosts), l.errors() == before
 }
 
 func (l *loader) now() time.Time {
@@ -203,7 +207,7 @@ func (l *loader) inventoryHosts(merged []inventory.Host, b *block) []*host {
 		}
 		h.value = hostValue(h)
 		hosts[i] = h
-		l.byName[h.Name] = append(l.byName[h.Name], h)
+		l.remember(h)
 	}
 	return hosts
 }

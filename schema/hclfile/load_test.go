@@ -171,7 +171,7 @@ func TestEverythingIsDecoded(t *testing.T) {
 		Connection: schema.Connection{
 			Address: "a.example.net", Port: 4, User: "column", IdentityFile: "~/.ssh/key", CertificateFile: filepath.Join(dir, "keys/a-cert.pub"),
 		},
-		Fallback: schema.Connection{User: "top", Port: 1, KnownHostsFile: filepath.Join(dir, "ssh/known_hosts"), ConnectTimeout: time.Minute},
+		Fallback: &schema.Connection{User: "top", Port: 1, KnownHostsFile: filepath.Join(dir, "ssh/known_hosts"), ConnectTimeout: time.Minute},
 		File:     schema.File{Path: "/etc/ssh/sshd_config", DropIn: "20-x.conf", Backups: 3},
 		Settings: []schema.Setting{
 			{Keyword: "ClientAliveInterval", Argument: "5400"},

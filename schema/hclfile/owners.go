@@ -2,6 +2,7 @@ package hclfile
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -11,19 +12,33 @@ import (
 // An owned is what only one block may manage: a keyword in a scope of a file
 // on a machine.
 type owned struct {
-	machine string
 	file    string
 	scope   string
 	side    schema.Side
 	keyword schema.Keyword
 }
 
-// checkOwners reports keywords that two blocks manage for the same host. It
-// looks each setting up once, however many hosts there are.
+// checkOwners reports keywords that two blocks manage for the same host, and
+// hosts that two blocks reach in different ways. Targets are sorted by host.
 func (l *loader) checkOwners(targets []*instance) {
-	owners := make(map[owned]*instance, 3*len(targets))
+	for len(targets) > 0 {
+		end := slices.IndexFunc(targets, func(t *instance) bool { return t.Host.Name != targets[0].Host.Name })
+		if end < 0 {
+			end = len(targets)
+		}
+		if end > 1 {
+			l.checkOwnersOn(targets[:end])
+			l.checkConnections(targets[:end])
+		}
+		targets = targets[end:]
+	}
+}
+
+// checkOwnersOn looks at the targets of one host, at each setting once.
+func (l *loader) checkOwnersOn(targets []*instance) {
+	owners := map[owned]*instance{}
 	for _, t := range targets {
-		o := owned{machine: t.Host.Name, file: mainFile(t), scope: scopeOf(t), side: t.Side()}
+		o := owned{file: mainFile(t), scope: scopeOf(t), side: t.Side()}
 		for _, settings := range [][]schema.Setting{t.Settings, t.Unset} {
 			for _, s := range settings {
 				o.keyword = s.Keyword
@@ -107,23 +122,18 @@ func scopeOf(t *instance) string {
 	return "Match " + strings.Join(words, " ")
 }
 
-// checkConnections reports hosts that two blocks reach in different ways.
+// checkConnections reports a host that two blocks reach in different ways.
 func (l *loader) checkConnections(targets []*instance) {
-	first := make(map[string]*instance, len(targets))
-	for _, t := range targets {
-		other, known := first[t.Host.Name]
-		if !known {
-			first[t.Host.Name] = t
-			continue
-		}
-		if t.Connection.Or(t.Fallback) == other.Connection.Or(other.Fallback) {
+	first := targets[0]
+	for _, t := range targets[1:] {
+		if t.Connection.Or(t.Fallback) == first.Connection.Or(first.Fallback) {
 			continue
 		}
 		l.add(schema.Diagnostic{
 			Severity: schema.Error, Summary: "Two ways to one host", Address: t.Address.String(),
 			Detail: fmt.Sprintf("%s and %s at %s:%d manage the same host, for example %s, but reach it differently: %s. A host is connected to once. Give both blocks the same connection, or declare it with the host.",
-				blockName(t.Address), blockName(other.Address), other.Range.Filename, other.Range.Start.Line, t.Host.Name,
-				difference(t.Connection.Or(t.Fallback), other.Connection.Or(other.Fallback))),
+				blockName(t.Address), blockName(first.Address), first.Range.Filename, first.Range.Start.Line, t.Host.Name,
+				difference(t.Connection.Or(t.Fallback), first.Connection.Or(first.Fallback))),
 		}, hclRange(t.Range))
 	}
 }

@@ -147,7 +147,7 @@ func (l *loader) waveHosts(a *args) []string {
 			names = append(names, name)
 		}
 		for i, name := range names {
-			if slices.ContainsFunc(l.byName[name], func(h *host) bool { return h.own.Type == schema.Local }) {
+			if slices.ContainsFunc(l.byName[name], (*host).local) {
 				names[i] = schema.ThisMachine
 			}
 		}

@@ -155,6 +155,12 @@ func hashName(name string) string {
 
 // Targets declares an interval, and two missed messages, for the first n hosts.
 func (f *Fleet) Targets(n int, interval int, key string) []schema.Target {
+	// As a block with for_each has it: what all hosts have in common is there
+	// once.
+	settings := []schema.Setting{
+		{Keyword: "ClientAliveInterval", Argument: schema.Argument(strconv.Itoa(interval))},
+		{Keyword: "ClientAliveCountMax", Argument: "2"},
+	}
 	targets := make([]schema.Target, n)
 	for i := range targets {
 		name := Name(i)
@@ -162,10 +168,7 @@ func (f *Fleet) Targets(n int, interval int, key string) []schema.Target {
 			Address:    schema.Address{Block: "server", Name: "fleet", Key: name, HasKey: true},
 			Host:       schema.Host{Name: name},
 			Connection: schema.Connection{Address: Address(i), Port: f.port(), User: "root", IdentityFile: key},
-			Settings: []schema.Setting{
-				{Keyword: "ClientAliveInterval", Argument: schema.Argument(strconv.Itoa(interval))},
-				{Keyword: "ClientAliveCountMax", Argument: "2"},
-			},
+			Settings:   settings,
 		}
 	}
 	return targets

@@ -360,7 +360,7 @@ func oneHost(ctx context.Context, dir string, cfg *schema.Config) (*plan.Observe
 	defer c.dialer.Close()
 	target := cfg.Targets[0]
 	near := f.Targets(1, 1, c.key)[0]
-	target.Connection, target.Fallback, target.Host.Name = near.Connection, schema.Connection{}, near.Host.Name
+	target.Connection, target.Fallback, target.Host.Name = near.Connection, nil, near.Host.Name
 	var seen *plan.Observed
 	for o := range apply.Observe(ctx, &schema.Config{Targets: []schema.Target{target}}, apply.ObserveOptions{Dialer: c.dialer, Asks: plan.Asks}) {
 		seen = o
