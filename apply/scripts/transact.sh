@@ -799,8 +799,14 @@ judge() {
 	judge_tree after "$@"
 }
 
-# serve_one: becomes an sshd for the one connection on its standard streams.
+# serve_one: becomes an sshd for the one connection on its standard streams, for
+# a minute where there is a timeout(1): if the network fails for good, the end of
+# the rehearsal never arrives.
 serve_one() {
+	for limit in 'timeout --foreground 60' 'timeout 60' ''; do
+		# shellcheck disable=SC2086 # words, or none
+		$limit true 2>/dev/null && break
+	done
 	set -- -i
 	while IFS= read -r line; do
 		case $line in
@@ -808,7 +814,8 @@ serve_one() {
 		esac
 	done <"$run/manifest"
 	[ -z "$candidate" ] || set -- "$@" -f "$candidate"
-	exec "$program" "$@"
+	# shellcheck disable=SC2086
+	exec $limit "$program" "$@"
 }
 
 label() {
