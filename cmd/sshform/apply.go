@@ -8,7 +8,6 @@ import (
 	"os/user"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -268,6 +267,7 @@ func sameVariables(built *plan.Plan, l loading) error {
 
 // carryOut has a plan applied and turns the report into an exit code.
 func (p *program) carryOut(ctx context.Context, built *plan.Plan, o *applying, history schema.History, d apply.Dialer) error {
+	outliveReader()
 	stop, ctx, release := p.patience(ctx)
 	defer release()
 	p.view().Applying(built)
@@ -360,7 +360,7 @@ func (p *program) patience(ctx context.Context) (<-chan struct{}, context.Contex
 		p.view().Note("Interrupt received. Gracefully shutting down: no further host is started, and those in flight are taken to their end. Interrupt again to leave them to their watchdogs.")
 		close(stop)
 		var deadline <-chan time.Time
-		if p.caught == syscall.SIGTERM {
+		if codeOf(p.caught) == terminated {
 			deadline = time.After(termination)
 		}
 		select {

@@ -42,7 +42,7 @@ func TestWhichPlansMayBeApplied(t *testing.T) {
 			defer silent.Close()
 			env := map[string]string{"SSHFORM_MAX_PLAN_AGE": c.maxAge}
 			p := &program{
-				env: func(name string) string { return env[name] }, stdin: silent, stdout: silent, stderr: silent,
+				env: func(name string) string { return env[name] }, stdin: silent, stdout: &outlet{file: silent}, stderr: silent,
 				now: func() time.Time { return now }, detailed: true,
 			}
 			built, o := good(), &applying{}

@@ -128,7 +128,7 @@ func awaited[T any](ctx context.Context, read func() (T, error)) (T, error) {
 // questions is where a person reads them: if the standard output leads
 // elsewhere, they would wait there unseen.
 func (p *program) questions() io.Writer {
-	if isTerminal(p.stdin) && !isTerminal(p.stdout) {
+	if isTerminal(p.stdin) && !isTerminal(p.stdout.file) {
 		return p.stderr
 	}
 	return p.stdout

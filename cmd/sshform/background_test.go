@@ -17,7 +17,7 @@ import (
 //
 //	background start PROGRAM ARG…   what it says goes to $WORK/said
 //	background says TEXT            returns when it has said so
-//	background signal INT           or TERM, or KILL
+//	background signal INT           or HUP, TERM, KILL
 //	background ends CODE            waits, and demands the exit code; -1 is a signal
 func background(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
@@ -35,7 +35,7 @@ func background(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		ts.Fatalf("it ended without saying %q:\n%s", args[1], ts.ReadFile("said"))
 	case "signal":
-		signals := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "KILL": syscall.SIGKILL}
+		signals := map[string]syscall.Signal{"INT": syscall.SIGINT, "HUP": syscall.SIGHUP, "TERM": syscall.SIGTERM, "KILL": syscall.SIGKILL}
 		ts.Check(b.cmd.Process.Signal(signals[args[1]]))
 	case "ends":
 		for range b.lines { // to the end of what it says

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"syscall"
 	"unicode"
 
 	"github.com/sshform/sshform/schema"
@@ -30,7 +29,7 @@ const (
 	locked      exitCode = 7   // apply: another run holds the locks
 	noCommand   exitCode = 127 // no subcommand, so that a script that lost it fails
 	interrupted exitCode = 130 // by SIGINT
-	terminated  exitCode = 143 // by SIGTERM
+	terminated  exitCode = 143 // by SIGTERM, or since the terminal is gone
 )
 
 // Error makes an exitCode the way out of a command.
@@ -62,10 +61,10 @@ func (p *program) interruptedCode() exitCode {
 }
 
 func codeOf(signal os.Signal) exitCode {
-	if signal == syscall.SIGTERM {
-		return terminated
+	if signal == os.Interrupt {
+		return interrupted
 	}
-	return interrupted
+	return terminated
 }
 
 // problems are diagnostics on their way out of a command, not told yet.

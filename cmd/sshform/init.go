@@ -44,7 +44,7 @@ func (p *program) initCommand() *cobra.Command {
 		if err != nil {
 			return problem("Directory cannot be read", sentence(err))
 		}
-		person := isTerminal(p.stdin) && isTerminal(p.stdout) && p.mayAsk(true)
+		person := isTerminal(p.stdin) && isTerminal(p.stdout.file) && p.mayAsk(true)
 		switch {
 		case found && write:
 			return problem("Configuration exists already",

@@ -31,7 +31,7 @@ func inspectJSON(t *testing.T, args ...string) inspectedDocument {
 	}
 	defer out.Close()
 	p := thisProcess()
-	p.args, p.stdout = append([]string{"inspect", "-json", "-all"}, args...), out
+	p.args, p.stdout = append([]string{"inspect", "-json", "-all"}, args...), &outlet{file: out}
 	code := p.run()
 	text, err := os.ReadFile(out.Name())
 	if err != nil {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sshform/sshform/cmd/sshform/internal/view"
 	"github.com/sshform/sshform/schema"
 )
 
@@ -47,15 +48,41 @@ func (p *program) run() int {
 // finish tells what is still untold and returns the exit code.
 func (p *program) finish(err error) int {
 	defer p.closeLog()
-	if err == nil {
-		return int(done)
+	code := done
+	if err != nil {
+		var told schema.Diagnostics
+		code, told = unfold(err)
+		p.diagnose(told)
+		if p.detailed && p.caught != nil {
+			code = p.interruptedCode()
+		}
 	}
-	code, told := unfold(err)
-	p.diagnose(told)
-	if p.detailed && p.caught != nil {
-		code = p.interruptedCode()
+	if p.tellLost(err) && (code == done || code == pending && p.detailed) {
+		code = failed
 	}
 	return int(code)
+}
+
+// tellLost tells which output is lost, unless err told it, and reports whether
+// any is.
+func (p *program) tellLost(err error) bool {
+	if p.events != nil {
+		p.events.Close()
+	}
+	var lost schema.Diagnostics
+	for _, o := range []struct {
+		name string
+		*outlet
+	}{{"The standard output", p.stdout}, {"-json-into", p.events}} {
+		if why := o.err(); why != nil && !errors.Is(err, why) {
+			lost = append(lost, schema.Diagnostic{
+				Severity: schema.Error, Summary: "Output is lost",
+				Detail: o.name + ": " + sentence(why) + " What was said above, or there, is not all. Whatever was done is done.",
+			})
+		}
+	}
+	view.NewHuman(p.paper()).Diagnose(lost) // on the standard error, also with -json
+	return len(lost) > 0
 }
 
 // unfold returns the exit code of an error and what it tells, joined errors

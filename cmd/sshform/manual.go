@@ -16,7 +16,7 @@ func manual() manualText {
 			{"6", "apply: refused. The plan is stale, expired, unsigned or foreign; nothing was changed."},
 			{"7", "apply: another run holds the locks."},
 			{"127", "No command was given."},
-			{"130, 143", "Interrupted, terminated."},
+			{"130, 143", "With -detailed-exitcode: interrupted; terminated, or left by its terminal."},
 		},
 		environment: [][2]string{
 			{"SSHFORM_VAR_name", "Value of the input variable with that name."},

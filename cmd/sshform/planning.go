@@ -135,7 +135,7 @@ func (p *program) openEvents() error {
 	if err != nil {
 		return problem("File of events cannot be written", sentence(err))
 	}
-	p.events = f
+	p.events = &outlet{file: f}
 	return nil
 }
 

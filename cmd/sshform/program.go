@@ -27,7 +27,7 @@ type program struct {
 	args   []string // without the name
 	env    environment
 	stdin  *os.File
-	stdout *os.File
+	stdout *outlet
 	stderr *os.File
 	now    func() time.Time
 
@@ -60,7 +60,7 @@ type program struct {
 	lines   *bufio.Reader // the standard input, once it is read by lines
 	asking  sync.Mutex    // one question at a time
 	// events is the file of -json-into, nil without.
-	events *os.File
+	events *outlet
 }
 
 // sharedFlags are options that several commands have.
@@ -83,7 +83,7 @@ func thisProcess() *program {
 		args:   os.Args[1:],
 		env:    os.Getenv,
 		stdin:  os.Stdin,
-		stdout: os.Stdout,
+		stdout: &outlet{file: os.Stdout},
 		stderr: os.Stderr,
 		now:    time.Now,
 		redact: &view.Redactor{},
@@ -124,13 +124,16 @@ func (p *program) withEnvironment(root *cobra.Command, args []string) ([]string,
 	return slices.Concat(args[:words], extra, args[words:]), nil
 }
 
-// interruptible returns a context that the first SIGINT or SIGTERM cancels. The
-// second ends the program at once, unless patience reads it: whatever does not
+// interruptible returns a context that the first SIGINT or SIGTERM cancels, or
+// the end of the terminal unless nohup(1) has it ignored. The second ends the program at once, unless patience reads it: whatever does not
 // heed the context can be ended all the same.
 func (p *program) interruptible(parent context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	p.signals = make(chan os.Signal, 2)
 	signal.Notify(p.signals, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(p.signals, syscall.SIGHUP)
+	}
 	p.patient = make(chan struct{})
 	ended, left := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -192,13 +195,13 @@ func (p *program) sourceOf(name string) []byte {
 // paper is what the human view prints on. Where the standard output takes a
 // document, whatever is said goes to the standard error.
 func (p *program) paper() view.Paper {
-	out := p.stdout
+	out, err := p.stream(p.stdout, p.stdout.file), p.stream(p.stderr, p.stderr)
 	if p.flags.document {
-		out = p.stderr
+		out = err
 	}
 	return view.Paper{
-		Out:             p.stream(out),
-		Err:             p.stream(p.stderr),
+		Out:             out,
+		Err:             err,
 		Source:          p.sourceOf,
 		Redact:          p.redact,
 		CompactWarnings: p.flags.compactWarnings,
@@ -208,8 +211,9 @@ func (p *program) paper() view.Paper {
 	}
 }
 
-func (p *program) stream(f *os.File) view.Stream {
-	s := view.Stream{Writer: f, Terminal: isTerminal(f)}
+// stream is w, which writes to f.
+func (p *program) stream(w io.Writer, f *os.File) view.Stream {
+	s := view.Stream{Writer: w, Terminal: isTerminal(f)}
 	if s.Terminal {
 		s.Width, _, _ = term.GetSize(int(f.Fd()))
 		s.Moves = p.env("TERM") != "dumb"

@@ -34,7 +34,7 @@ type JSON struct {
 	source func(string) []byte
 	amount Amount
 	trace  string
-	err    error
+	err    error // the first of writing; events after it are lost
 }
 
 // An Amount is how many events a JSON view writes.
@@ -78,9 +78,6 @@ func NewJSON(w io.Writer, tool plan.Tool, now func() time.Time, redact *Redactor
 	}{tool.Version, uiVersion})
 	return j
 }
-
-// Err returns the first error of writing; events after it are lost.
-func (j *JSON) Err() error { return j.err }
 
 // eventHead is what every event has.
 type eventHead struct {

@@ -25,8 +25,8 @@ func stream(t *testing.T, show func(*JSON)) string {
 	now := func() time.Time { return time.Date(2026, 11, 22, 17, 4, 5, 6000, time.UTC) }
 	j := NewJSON(&b, plan.Tool{Version: "1.0.0"}, now, nil, source, "")
 	show(j)
-	if j.Err() != nil {
-		t.Fatal(j.Err())
+	if j.err != nil {
+		t.Fatal(j.err)
 	}
 	valid(t, "ui", b.String())
 	return b.String()
