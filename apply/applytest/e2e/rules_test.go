@@ -362,13 +362,25 @@ func thereAndBack(ctx context.Context, a access, h *lab.Host) error {
 // restoredAfter applies a change, strikes while it is confirmed, and wants the
 // old file back.
 func restoredAfter(ctx context.Context, a access, h *lab.Host, strike func() error) error {
-	d := a.dialer(h)
-	defer d.Close()
-	p, _, err := planFor(ctx, d, target(a, h, interval("45")))
+	before, err := h.ReadFile(mainFile)
 	if err != nil {
 		return err
 	}
-	before, err := h.ReadFile(mainFile)
+	if err := struckAtConfirm(ctx, a, h, "45", strike, apply.Restored); err != nil {
+		return err
+	}
+	if after, err := h.ReadFile(mainFile); err != nil || !bytes.Equal(before, after) {
+		return fmt.Errorf("the old file is not back (%v)", err)
+	}
+	return nil
+}
+
+// struckAtConfirm sets the interval to a value, strikes while that is confirmed,
+// and wants an outcome.
+func struckAtConfirm(ctx context.Context, a access, h *lab.Host, value string, strike func() error, want apply.Outcome) error {
+	d := a.dialer(h)
+	defer d.Close()
+	p, _, err := planFor(ctx, d, target(a, h, interval(value)))
 	if err != nil {
 		return err
 	}
@@ -378,13 +390,7 @@ func restoredAfter(ctx context.Context, a access, h *lab.Host, strike func() err
 			struck = strike()
 		}
 	}})
-	if err := errors.Join(struck, outcome(report, err, apply.Restored, "")); err != nil {
-		return err
-	}
-	if after, err := h.ReadFile(mainFile); err != nil || !bytes.Equal(before, after) {
-		return fmt.Errorf("the old file is not back (%v)", err)
-	}
-	return nil
+	return errors.Join(struck, outcome(report, err, want, ""))
 }
 
 func socketListens(ctx context.Context, h *lab.Host) error {
@@ -441,19 +447,7 @@ func socketKept(ctx context.Context, a access, h *lab.Host) error {
 		return err
 	}
 	change := func(value string, strike func() error) error {
-		d := a.dialer(h)
-		defer d.Close()
-		p, _, err := planFor(ctx, d, target(a, h, interval(value)))
-		if err != nil {
-			return err
-		}
-		var struck error
-		report, err := runPlan(ctx, d, p, apply.RunOptions{Events: func(e apply.Event) {
-			if e.Kind == apply.ApplyProgressed && e.Step == apply.StepConfirm {
-				struck = strike()
-			}
-		}})
-		return errors.Join(struck, outcome(report, err, apply.Changed, ""), nothingLeft(ctx, h, aMoment))
+		return errors.Join(struckAtConfirm(ctx, a, h, value, strike, apply.Changed), nothingLeft(ctx, h, aMoment))
 	}
 	if err := change("45", strike); err != nil {
 		return err
