@@ -27,7 +27,7 @@ func (p *program) planCommand() *cobra.Command {
 	}
 	options(c, "The plan", func(fs *pflag.FlagSet) {
 		fs.StringVar(&out, "out", "", "Write the plan to a `FILE`, for sshform apply FILE.")
-		fs.StringVar(&content, "plan-content", "edits", "What -out holds: edits, or full: also the files that change, whole, for a review where the hosts cannot be reached.")
+		fs.StringVar(&content, "plan-content", "edits", "What -out holds, `edits|full`: edits, or also the files that change, whole, for a review where the hosts cannot be reached.")
 		fs.BoolVar(&p.detailed, "detailed-exitcode", false, "Exit with 0 for no changes, 1 for an error, 2 for changes.")
 		// Nothing on the hosts is locked by reading; Terraform's templates pass them.
 		fs.Bool("lock", true, "")
@@ -60,6 +60,9 @@ func (p *program) planCommand() *cobra.Command {
 		}
 		m, err := p.lookOnly(c.Context(), o, &r, "plan")
 		if err == nil {
+			if out != "" { // nothing else tells the commit
+				m.plan.Config.Commit = p.commitOf(c.Context(), p.declared)
+			}
 			err = p.savePlan(m.plan, out)
 		}
 		if err == nil && p.detailed && m.changes() > 0 {

@@ -63,7 +63,7 @@ func (p *program) displayOptions(c *cobra.Command) {
 	options(c, "Output", func(fs *pflag.FlagSet) {
 		fs.BoolVar(&p.flags.json, "json", false, "Write events as JSON, one a line, and nothing else. Implies -input=false.")
 		fs.StringVar(&p.flags.jsonInto, "json-into", "", "Write the events to a `FILE`, and text to the terminal.")
-		fs.StringVar(&p.flags.events, "json-events", "", "Which events -json and -json-into have: all, changes or summary. By default all, and changes above 1000 hosts.")
+		fs.StringVar(&p.flags.events, "json-events", "", "Which events -json and -json-into have, `all|changes|summary`. By default all, and changes above 1000 hosts.")
 		fs.BoolVar(&p.flags.full, "full", false, "Show the change of every host, not one for each group of equal ones.")
 		fs.BoolVar(&p.flags.concise, "concise", false, "Leave out the progress of single hosts.")
 		fs.BoolVar(&p.flags.compactWarnings, "compact-warnings", false, "Show summaries of warnings only, when there are no errors.")
@@ -214,7 +214,6 @@ func (p *program) buildPlan(ctx context.Context, o planning, d apply.Dialer) (*m
 	}
 	p.view().ReadingDone(p.now().Sub(began))
 	p.stampPlan(built, cfg)
-	built.Config.Commit = p.commitOf(ctx, cfg)
 	m.plan = built
 	return m, append(found, recordDrift(built, cfg.History)...), nil
 }
