@@ -2,12 +2,13 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/user"
+	"reflect"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -255,14 +256,26 @@ func sameVariables(built *plan.Plan, l loading) error {
 				"-var gives a value to %q, and the plan was made without such a variable. Leave -var out, or make a new plan.", a.Name))
 		}
 		for _, v := range built.Variables {
-			planned := strings.Trim(string(v.JSON), `"`)
-			if v.Name == a.Name && !v.Sensitive && !v.Ephemeral && planned != a.Value {
+			if v.Name == a.Name && !v.Sensitive && !v.Ephemeral && !sameValue(v.JSON, a.Value) {
 				return problem("Variable differs from the saved plan", fmt.Sprintf(
-					"The plan was made with %s = %s, and -var says %s. Leave -var out, or make a new plan.", a.Name, planned, a.Value))
+					"The plan was made with %s = %s, and -var says %s. Leave -var out, or make a new plan.", a.Name, v.JSON, a.Value))
 			}
 		}
 	}
 	return nil
+}
+
+// sameValue reports whether what -var says is the value that a plan holds: the
+// text itself, or else JSON that means the same.
+func sameValue(planned []byte, said string) bool {
+	var was, is any
+	if json.Unmarshal(planned, &was) != nil {
+		return false
+	}
+	if text, isText := was.(string); isText {
+		return text == said
+	}
+	return json.Unmarshal([]byte(said), &is) == nil && reflect.DeepEqual(was, is)
 }
 
 // carryOut has a plan applied and turns the report into an exit code.

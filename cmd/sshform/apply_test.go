@@ -55,3 +55,25 @@ func TestWhichPlansMayBeApplied(t *testing.T) {
 		})
 	}
 }
+
+func TestSameValue(t *testing.T) {
+	for _, c := range []struct {
+		planned, said string
+		want          bool
+	}{
+		{`"web"`, "web", true},
+		{`"say \"hi\""`, `say "hi"`, true},
+		{`"web"`, `"web"`, false},
+		{`30`, "30", true},
+		{`"30"`, "30", true},
+		{`30`, "31", false},
+		{`["a","b"]`, `["a", "b"]`, true},
+		{`["a","b"]`, `["b", "a"]`, false},
+		{`null`, "null", true},
+		{`["a"]`, `[`, false},
+	} {
+		if got := sameValue([]byte(c.planned), c.said); got != c.want {
+			t.Errorf("%s and -var %s: got %t, want %t", c.planned, c.said, got, c.want)
+		}
+	}
+}

@@ -147,7 +147,7 @@ func (p *program) askSudoPassword(ctx context.Context, user, host string) ([]byt
 		return p.askSecret(ctx, question)
 	}
 	cmd := exec.CommandContext(ctx, program, question)
-	cmd.Stderr = p.stderr
+	cmd.Stderr, cmd.WaitDelay = p.stderr, waitDelay
 	answer, err := cmd.Output()
 	if err != nil {
 		return nil, fmt.Errorf("SSHFORM_SUDO_ASKPASS: %w", err)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -58,6 +59,11 @@ func TestJoinedErrorsAreAllTold(t *testing.T) {
 	}
 	if want := "[First: One. Command stopped: wrapped: disk full.]"; fmt.Sprint(got) != want {
 		t.Errorf("got %v, want %s", got, want)
+	}
+	// A failure of several parts keeps the text around them.
+	_, told = unfold(fmt.Errorf("write the journal: %w", errors.Join(errors.New("disk full"), errors.New("close"))))
+	if len(told) != 1 || !strings.HasPrefix(told[0].Detail, "Write the journal: disk full") {
+		t.Errorf("got %v, want one diagnostic with all of the text", told)
 	}
 	if code, _ := unfold(problems(schema.Diagnostics{{Summary: "x"}})); code != failed {
 		t.Errorf("got code %d for a problem, want %d", code, failed)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -179,7 +180,10 @@ func reachOf(arg string) (schema.Connection, error) {
 	if !given {
 		user, address = "", arg
 	}
-	host, port, ported := strings.Cut(address, ":")
+	host, port, ported := address, "", false
+	if _, err := netip.ParseAddr(address); err != nil { // one of IPv6 has colons of its own
+		host, port, ported = cutPort(address)
+	}
 	number := 0
 	if ported {
 		n, err := strconv.Atoi(port)
@@ -195,6 +199,19 @@ func reachOf(arg string) (schema.Connection, error) {
 		return schema.Connection{SSHAlias: host}, nil
 	}
 	return schema.Connection{Address: host, Port: number, User: user}, nil
+}
+
+// cutPort takes HOST:PORT apart, and [ADDRESS]:PORT and [ADDRESS] of IPv6.
+func cutPort(text string) (host, port string, ported bool) {
+	inside, bracketed := strings.CutPrefix(text, "[")
+	if !bracketed {
+		return strings.Cut(text, ":")
+	}
+	host, rest, _ := strings.Cut(inside, "]")
+	if port, ported = strings.CutPrefix(rest, ":"); !ported {
+		return host, "", rest != "" // what else stands there is no port
+	}
+	return host, port, true
 }
 
 // readHosts reads what is in force, over one connection to each host.

@@ -76,3 +76,24 @@ func TestImportFoldsEqualHosts(t *testing.T) {
 		t.Errorf("read back (-want +got):\n%s\n%s", diff, text)
 	}
 }
+
+func TestReachOf(t *testing.T) {
+	for arg, want := range map[string]schema.Connection{
+		"web":                {SSHAlias: "web"},
+		"web:2222":           {Address: "web", Port: 2222},
+		"root@192.0.2.7":     {Address: "192.0.2.7", User: "root"},
+		"root@2001:db8::7":   {Address: "2001:db8::7", User: "root"},
+		"root@[::1]":         {Address: "::1", User: "root"},
+		"root@[::1]:2222":    {Address: "::1", Port: 2222, User: "root"},
+		"[fe80::1%eth0]:222": {Address: "fe80::1%eth0", Port: 222},
+	} {
+		if got, err := reachOf(arg); err != nil || got != want {
+			t.Errorf("%s: got %+v, %v, want %+v", arg, got, err, want)
+		}
+	}
+	for _, arg := range []string{"", "@web", "root@", "web:", "web:0", "web:65536", "[::1]2222", "[::1]:", "[]:22", "a b"} {
+		if got, err := reachOf(arg); err == nil {
+			t.Errorf("%q: got %+v, want an error", arg, got)
+		}
+	}
+}

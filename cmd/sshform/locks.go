@@ -23,7 +23,7 @@ type visiting struct {
 
 func (v *visiting) options(c *cobra.Command) {
 	options(c, "Hosts", func(fs *pflag.FlagSet) {
-		fs.IntVar(&v.parallelism, "parallelism", apply.DefaultParallelism, "Go to up to `N` hosts at a time; 32 by default.")
+		fs.IntVar(&v.parallelism, "parallelism", apply.DefaultParallelism, "Go to up to `N` hosts at a time.")
 	})
 	v.variableOptions(c)
 }
@@ -40,6 +40,9 @@ type tour struct {
 // tour prepares a visit of the chosen hosts of the configuration, or of all.
 // The caller closes it.
 func (p *program) tour(ctx context.Context, v visiting, chosen []string) (*tour, error) {
+	if v.parallelism < 1 {
+		return nil, problem("Wrong value for an option", "-parallelism must be at least 1.")
+	}
 	configuration, err := p.load(ctx, v.loading)
 	if err != nil {
 		return nil, err
@@ -52,7 +55,7 @@ func (p *program) tour(ctx context.Context, v visiting, chosen []string) (*tour,
 	if err != nil {
 		return nil, err
 	}
-	return &tour{hosts, d, max(1, v.parallelism), p.view().Event, d.Close}, nil
+	return &tour{hosts, d, v.parallelism, p.view().Event, d.Close}, nil
 }
 
 // records reads what the hosts keep about runs and tells which could not be
@@ -81,6 +84,7 @@ func (p *program) tellUnvisited(found schema.Diagnostics) error {
 
 // showRecords is the work of locks and runs.
 func (p *program) showRecords(ctx context.Context, v visiting, chosen []string, show func(read []view.HostRecords, unread int)) error {
+	p.flags.document = v.json
 	t, err := p.tour(ctx, v, chosen)
 	if err != nil {
 		return err

@@ -88,8 +88,8 @@ func (p *program) tellLost(err error) bool {
 // unfold returns the exit code of an error and what it tells, joined errors
 // one after the other.
 func unfold(err error) (exitCode, schema.Diagnostics) {
-	var joined interface{ Unwrap() []error }
-	if errors.As(err, &joined) {
+	// What is joined further inside is of one failure, with a text around it.
+	if joined, several := err.(interface{ Unwrap() []error }); several {
 		code, told := done, schema.Diagnostics(nil)
 		for _, e := range joined.Unwrap() {
 			c, ds := unfold(e)

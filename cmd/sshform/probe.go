@@ -97,6 +97,7 @@ func (o *probing) check(args []string) error {
 
 // probe measures one host.
 func (p *program) probe(ctx context.Context, o *probing, name string) (*view.Probed, error) {
+	p.flags.document = o.json
 	sights, err := p.host(ctx, &o.looking, name)
 	if err != nil {
 		return nil, err

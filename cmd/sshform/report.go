@@ -179,8 +179,8 @@ func (p *program) reportToGitHub(told view.Reported) error {
 	if err := view.GitHubAnnotations(&b, told); err != nil {
 		return err
 	}
-	if p.flags.json {
-		return nil // the standard output holds nothing but events
+	if p.flags.json || p.flags.document {
+		return nil // the standard output holds nothing else
 	}
 	_, err := b.WriteTo(p.stdout)
 	return err

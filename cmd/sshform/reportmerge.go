@@ -40,6 +40,7 @@ func (p *program) reportMergeCommand() *cobra.Command {
 		if len(args) == 0 {
 			return problem("Results not named", "sshform report merge needs the files that -result wrote.")
 		}
+		p.flags.document = asJSON
 		if err := r.begin("apply", p.now()); err != nil {
 			return err
 		}
