@@ -300,7 +300,12 @@ func (s *scene) overridden(change *Change, t schema.Target) schema.Diagnostics {
 		return nil // wanted has said so
 	}
 	var diags schema.Diagnostics
-	for _, setting := range t.Settings {
+	settings := slices.Clone(t.Settings)
+	for _, setting := range t.Unset { // what is left stands for what was declared
+		setting.Argument = canonical(s.define(setting.Keyword), s.now(login).Keyword(string(setting.Keyword)).Values)
+		settings = append(settings, setting)
+	}
+	for _, setting := range settings {
 		notes, refused := s.overrides(t, setting, login)
 		change.Notes = append(change.Notes, notes...)
 		diags = append(diags, refused...)
@@ -462,8 +467,8 @@ func (s *scene) inTheWay(w want) *schema.Diagnostic {
 	return &diag
 }
 
-// overrides finds blocks that give some another value than the target's
-// default. They are named, or refused when the target says so.
+// overrides finds blocks that give some another value than a setting gives
+// everybody. They are named, or refused when the target says so.
 func (s *scene) overrides(t schema.Target, setting schema.Setting, login Login) (notes []string, diags schema.Diagnostics) {
 	if narrow(t.Scope) {
 		return nil, nil

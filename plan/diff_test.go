@@ -521,6 +521,9 @@ func (c *diffCase) judgeAll(p *plan.Plan, logins []plan.Login, before, after map
 		if err := c.declared(change); err != nil {
 			return err
 		}
+		if err := c.named(change, after); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -532,6 +535,34 @@ func (c *diffCase) declared(change plan.Change) error {
 		is := change.Expect[0].Values[s.Keyword]
 		if is != s.Argument && !(s.Argument == "none" && is == "*=0") {
 			return fmt.Errorf("%s expects %s %q, not %q", change.Address, s.Keyword, is, s.Argument)
+		}
+	}
+	return nil
+}
+
+// named demands of a plan for everybody that it names blocks where somebody
+// still has another value. ssh has values without any line: BatchMode makes
+// one on Debian.
+func (c *diffCase) named(change plan.Change, after map[plan.Login]plan.Answer) error {
+	i := slices.IndexFunc(c.targets, func(t schema.Target) bool { return t.Address == change.Address })
+	t := c.targets[i]
+	if c.judge.side == schema.Client || t.Scope != (schema.Scope{}) {
+		return nil
+	}
+	for _, s := range slices.Concat(t.Settings, t.Unset) {
+		name := s.Keyword.Lower()
+		all := change.Expect[0].Values[s.Keyword]
+		for login, answer := range after {
+			if spelledAs(name, all, answer.Values[name]) {
+				continue
+			}
+			if allowed, err := c.allowed(login, name); err != nil || len(allowed) > 1 {
+				return err // or another target's doing
+			}
+			keeps := fmt.Sprintf(" keeps %s = ", s.Keyword.HCL())
+			if !slices.ContainsFunc(change.Notes, func(note string) bool { return strings.Contains(note, keeps) }) {
+				return fmt.Errorf("%s: nothing says that %+v has %s %q, unlike everybody's %q: %q", change.Address, login, name, answer.Values[name], all, change.Notes)
+			}
 		}
 	}
 	return nil

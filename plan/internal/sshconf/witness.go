@@ -13,11 +13,11 @@ type Refusal string
 
 // PlainLogin returns a login that no block has in mind, the witness of the
 // global section. All fields are given: sshd stops at "Match LocalPort"
-// without lport.
+// without lport. Port 1 is tcpmux's, and no sshd listens there.
 func PlainLogin() Login {
 	return Login{
 		User: "sshform-witness", Host: "witness.invalid", Address: "192.0.2.1", LocalAddress: "192.0.2.2",
-		LocalPort: 22, RDomain: "witness", GroupsKnown: true,
+		LocalPort: 1, RDomain: "witness", GroupsKnown: true,
 	}
 }
 

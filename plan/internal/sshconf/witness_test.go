@@ -23,16 +23,16 @@ func blockOf(t *testing.T, side Side, line string) *Block {
 
 func TestWitness(t *testing.T) {
 	for line, want := range map[string]string{
-		"Match User backup":                               "user=backup,host=witness.invalid,addr=192.0.2.1,laddr=192.0.2.2,lport=22,rdomain=witness",
-		"Match User !root,*":                              "user=sshform-witness,host=witness.invalid,addr=192.0.2.1,laddr=192.0.2.2,lport=22,rdomain=witness",
-		"Match User dep*,!deploy":                         "user=dep,host=witness.invalid,addr=192.0.2.1,laddr=192.0.2.2,lport=22,rdomain=witness",
+		"Match User backup":                               "user=backup,host=witness.invalid,addr=192.0.2.1,laddr=192.0.2.2,lport=1,rdomain=witness",
+		"Match User !root,*":                              "user=sshform-witness,host=witness.invalid,addr=192.0.2.1,laddr=192.0.2.2,lport=1,rdomain=witness",
+		"Match User dep*,!deploy":                         "user=dep,host=witness.invalid,addr=192.0.2.1,laddr=192.0.2.2,lport=1,rdomain=witness",
 		"Match Address 10.0.0.0/8 LocalPort 2222":         "user=sshform-witness,host=witness.invalid,addr=10.0.0.0,laddr=192.0.2.2,lport=2222,rdomain=witness",
-		"Match Address !10.0.0.0/28,10.0.0.0/8":           "user=sshform-witness,host=witness.invalid,addr=10.128.0.0,laddr=192.0.2.2,lport=22,rdomain=witness",
-		"Match Address 10.1.*":                            "user=sshform-witness,host=witness.invalid,addr=10.1.1.1,laddr=192.0.2.2,lport=22,rdomain=witness",
-		"Match Host *.Example.com User a?":                "user=aw,host=.Example.com,addr=192.0.2.1,laddr=192.0.2.2,lport=22,rdomain=witness",
-		"Match all":                                       "user=sshform-witness,host=witness.invalid,addr=192.0.2.1,laddr=192.0.2.2,lport=22,rdomain=witness",
+		"Match Address !10.0.0.0/28,10.0.0.0/8":           "user=sshform-witness,host=witness.invalid,addr=10.128.0.0,laddr=192.0.2.2,lport=1,rdomain=witness",
+		"Match Address 10.1.*":                            "user=sshform-witness,host=witness.invalid,addr=10.1.1.1,laddr=192.0.2.2,lport=1,rdomain=witness",
+		"Match Host *.Example.com User a?":                "user=aw,host=.Example.com,addr=192.0.2.1,laddr=192.0.2.2,lport=1,rdomain=witness",
+		"Match all":                                       "user=sshform-witness,host=witness.invalid,addr=192.0.2.1,laddr=192.0.2.2,lport=1,rdomain=witness",
 		"Match LocalAddress fe80::/64 RDomain 7 User x,y": "user=x,host=witness.invalid,addr=192.0.2.1,laddr=fe80::,lport=22,rdomain=7",
-		"Match User a* User *b":                           "user=ab,host=witness.invalid,addr=192.0.2.1,laddr=192.0.2.2,lport=22,rdomain=witness",
+		"Match User a* User *b":                           "user=ab,host=witness.invalid,addr=192.0.2.1,laddr=192.0.2.2,lport=1,rdomain=witness",
 	} {
 		got, why := Witness(blockOf(t, Server, line), recorded)
 		if why != "" || got.String() != want {
