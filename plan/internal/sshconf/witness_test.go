@@ -31,7 +31,7 @@ func TestWitness(t *testing.T) {
 		"Match Address 10.1.*":                            "user=sshform-witness,host=witness.invalid,addr=10.1.1.1,laddr=192.0.2.2,lport=1,rdomain=witness",
 		"Match Host *.Example.com User a?":                "user=aw,host=.Example.com,addr=192.0.2.1,laddr=192.0.2.2,lport=1,rdomain=witness",
 		"Match all":                                       "user=sshform-witness,host=witness.invalid,addr=192.0.2.1,laddr=192.0.2.2,lport=1,rdomain=witness",
-		"Match LocalAddress fe80::/64 RDomain 7 User x,y": "user=x,host=witness.invalid,addr=192.0.2.1,laddr=fe80::,lport=22,rdomain=7",
+		"Match LocalAddress fe80::/64 RDomain 7 User x,y": "user=x,host=witness.invalid,addr=192.0.2.1,laddr=fe80::,lport=1,rdomain=7",
 		"Match User a* User *b":                           "user=ab,host=witness.invalid,addr=192.0.2.1,laddr=192.0.2.2,lport=1,rdomain=witness",
 	} {
 		got, why := Witness(blockOf(t, Server, line), recorded)
