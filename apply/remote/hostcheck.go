@@ -66,7 +66,7 @@ func (c *hostCheck) algorithms() []string {
 	authority := false
 	for _, name := range []string{c.name, c.bare} {
 		for _, at := range c.known.named(name, false) {
-			switch l := &c.known.lines[at]; l.marker {
+			switch l := c.known.line(at); l.marker {
 			case markAuthority:
 				authority = true
 			case "":
@@ -176,7 +176,7 @@ func (c *hostCheck) trust(key ssh.PublicKey) error {
 // others are the plain keys that known_hosts has of the host.
 func (c *hostCheck) others(name string) (out []KnownKey) {
 	for _, at := range c.known.named(name, true) {
-		if c.known.lines[at].marker == "" {
+		if c.known.line(at).marker == "" {
 			if k := c.known.known(at); k.Fingerprint != "" {
 				out = append(out, k)
 			}
@@ -227,8 +227,8 @@ func (c *hostCheck) accept(key ssh.PublicKey) error {
 		return errors.New("accept-new: there is no known_hosts file to write to")
 	}
 	// Another connection may have learnt the host meanwhile.
-	for _, at := range k.names[c.name] {
-		if l := &k.lines[at]; l.marker == "" {
+	for _, at := range k.names.lines(c.name) {
+		if l := k.line(at); l.marker == "" && l.matches(c.name) {
 			if l.blob == base64.StdEncoding.EncodeToString(key.Marshal()) {
 				return nil
 			}
@@ -247,9 +247,7 @@ func (c *hostCheck) accept(key ssh.PublicKey) error {
 	}
 	k.torn = false
 	// In memory the name stands in clear: this run need not hash it again.
-	if l, ok := splitKnownLine(plain); ok {
-		k.add(l)
-	}
+	k.add(linePlace{text: plain})
 	c.logf("accepted the new host key of %s: %s %s", c.name, key.Type(), ssh.FingerprintSHA256(key))
 	return nil
 }

@@ -20,8 +20,8 @@ import (
 const maxKnownHosts = 1 << 30
 
 // A knownHosts is the index of a set of known_hosts files (sshd(8),
-// SSH_KNOWN_HOSTS FILE FORMAT). A line is split when the files are read, and
-// its key parsed only when a host needs it.
+// SSH_KNOWN_HOSTS FILE FORMAT). It keeps the text once and little more: a line
+// is split again, and its key parsed, when a host needs it.
 //
 // Names are looked up by their text and keys by their blob, which stands in
 // clear beside a hashed name too: so the offered key leads to the few lines
@@ -32,20 +32,26 @@ type knownHosts struct {
 	files []string
 
 	mu      sync.RWMutex
-	lines   []knownLine
-	names   map[string][]int32 // by plain name, in lower case
-	blobs   map[string][]int32 // by key, in base64
-	pattern []int32            // lines with wildcards or negations
-	hashed  []int32            // lines with a hashed name
+	lines   []linePlace
+	names   lineIndex // by plain name, in lower case
+	blobs   lineIndex // by key, in base64
+	pattern []int32   // lines with wildcards or negations
+	hashed  []int32   // lines with a hashed name
 	// hashes says that the first file has hashed names, so that new ones are
 	// hashed as well. torn says that it does not end with a line end.
 	hashes, torn bool
 }
 
+// A linePlace is a line that counts, and where it stands. One that was accepted
+// in this run has no number.
+type linePlace struct {
+	text string // of the whole file's, so that it costs no memory of its own
+	line int32
+	file uint16
+}
+
 // A knownLine is a line of a file, in its parts.
 type knownLine struct {
-	file   uint16
-	line   int32
 	marker string // "", "@cert-authority" or "@revoked"
 	hosts  string // comma-separated patterns, or one hashed name
 	kind   string // the key's type
@@ -77,7 +83,7 @@ func (d *Dialer) knownHosts(files []string) (*knownHosts, error) {
 }
 
 func readKnownHosts(files []string) (*knownHosts, error) {
-	k := &knownHosts{files: files, names: map[string][]int32{}, blobs: map[string][]int32{}}
+	k := &knownHosts{files: files, names: newLineIndex(), blobs: newLineIndex()}
 	for i, file := range files {
 		raw, err := readKnownFile(file)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -109,18 +115,14 @@ func (k *knownHosts) read(file uint16, text string) {
 	if file == 0 {
 		k.torn = text != "" && !strings.HasSuffix(text, "\n")
 	}
-	if len(k.lines) == 0 {
-		expected := strings.Count(text, "\n") + 1
-		k.lines = make([]knownLine, 0, expected)
-		k.blobs = make(map[string][]int32, expected)
-	}
+	const shortest = 80 // bytes of a line with a key
+	expected := min(strings.Count(text, "\n"), len(text)/shortest) + 1
+	k.lines = slices.Grow(k.lines, expected)
+	k.blobs.grow(expected)
 	number := int32(0)
 	for line := range strings.Lines(text) {
 		number++
-		if l, ok := splitKnownLine(line); ok {
-			l.file, l.line = file, number
-			k.add(l)
-		}
+		k.add(linePlace{line, number, file})
 	}
 }
 
@@ -150,29 +152,36 @@ func splitKnownLine(line string) (knownLine, bool) {
 	return l, l.hosts != "" && l.blob != ""
 }
 
-// add puts a line into the index.
-func (k *knownHosts) add(l knownLine) {
+// add puts a line into the index, if it makes sense.
+func (k *knownHosts) add(p linePlace) {
+	l, ok := splitKnownLine(p.text)
+	if !ok {
+		return
+	}
 	at := int32(len(k.lines))
-	k.lines = append(k.lines, l)
-	k.blobs[l.blob] = append(k.blobs[l.blob], at)
+	k.lines = append(k.lines, p)
+	k.blobs.add(l.blob, at)
 	switch {
 	case strings.HasPrefix(l.hosts, "|"):
 		k.hashed = append(k.hashed, at)
-		k.hashes = k.hashes || l.file == 0
+		k.hashes = k.hashes || p.file == 0
 	case strings.ContainsAny(l.hosts, "*?!"):
 		k.pattern = append(k.pattern, at)
 	default:
 		for name := range strings.SplitSeq(l.hosts, ",") {
-			name = strings.ToLower(name)
-			if same := k.names[name]; len(same) == 0 || same[len(same)-1] != at {
-				k.names[name] = append(same, at)
-			}
+			k.names.add(strings.ToLower(name), at)
 		}
 	}
 }
 
+// line returns a line in its parts.
+func (k *knownHosts) line(at int32) knownLine {
+	l, _ := splitKnownLine(k.lines[at].text) // add has seen that it makes sense
+	return l
+}
+
 // matches reports whether the line speaks of the host (hostfile.c).
-func (l *knownLine) matches(name string) bool {
+func (l knownLine) matches(name string) bool {
 	if strings.HasPrefix(l.hosts, "|") {
 		return matchesHash(l.hosts, name)
 	}
@@ -228,7 +237,7 @@ func matchPattern(pattern, s string) bool {
 }
 
 // key parses the line's key. What the line says of its type has to be true.
-func (l *knownLine) key() (ssh.PublicKey, bool) {
+func (l knownLine) key() (ssh.PublicKey, bool) {
 	raw, err := base64.StdEncoding.DecodeString(l.blob)
 	if err != nil {
 		return nil, false
@@ -242,8 +251,8 @@ func (l *knownLine) key() (ssh.PublicKey, bool) {
 
 // known describes a line for an error.
 func (k *knownHosts) known(at int32) KnownKey {
-	l := &k.lines[at]
-	out := KnownKey{File: k.files[l.file], Line: int(l.line), Type: l.kind}
+	p, l := k.lines[at], k.line(at)
+	out := KnownKey{File: k.files[p.file], Line: int(p.line), Type: l.kind}
 	if key, ok := l.key(); ok {
 		out.Fingerprint = ssh.FingerprintSHA256(key)
 	}
@@ -253,15 +262,13 @@ func (k *knownHosts) known(at int32) KnownKey {
 // named lists the lines that name the host: those found by text and patterns,
 // and, if asked, those whose hash has to be computed.
 func (k *knownHosts) named(name string, hashes bool) (out []int32) {
-	out = slices.Clone(k.names[name])
-	for _, at := range k.pattern {
-		if k.lines[at].matches(name) {
-			out = append(out, at)
-		}
-	}
+	candidates := [][]int32{k.names.lines(name), k.pattern}
 	if hashes {
-		for _, at := range k.hashed {
-			if k.lines[at].matches(name) {
+		candidates = append(candidates, k.hashed)
+	}
+	for _, lines := range candidates {
+		for _, at := range lines {
+			if k.line(at).matches(name) {
 				out = append(out, at)
 			}
 		}
@@ -273,9 +280,9 @@ func (k *knownHosts) named(name string, hashes bool) (out []int32) {
 // withKey lists the lines with the marker that have the key and name the host.
 func (k *knownHosts) withKey(key ssh.PublicKey, name, marker string) (int32, bool) {
 	blob := base64.StdEncoding.EncodeToString(key.Marshal())
-	for _, at := range k.blobs[blob] {
-		l := &k.lines[at]
-		if l.marker == marker && l.kind == key.Type() && l.matches(name) {
+	for _, at := range k.blobs.lines(blob) {
+		l := k.line(at)
+		if l.blob == blob && l.marker == marker && l.kind == key.Type() && l.matches(name) {
 			return at, true
 		}
 	}

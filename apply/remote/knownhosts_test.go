@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -242,7 +243,7 @@ func TestKnownHostsAsSSHKeygen(t *testing.T) {
 			}
 			var got []string
 			for _, at := range known.named(name, true) {
-				got = append(got, known.lines[at].blob)
+				got = append(got, known.line(at).blob)
 			}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("%s in %s (-ssh-keygen +got):\n%s", name, filepath.Base(f), diff)
@@ -451,6 +452,32 @@ func BenchmarkKnownHosts(b *testing.B) {
 	}
 }
 
+// TestMemoryOfKnownHosts: beside the text, a line costs little.
+func TestMemoryOfKnownHosts(t *testing.T) {
+	const lines, limit = 10_000, 100 // bytes a line
+	live := func() int {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int(m.HeapAlloc)
+	}
+	for form, hashed := range map[string]bool{"plain": false, "hashed": true} {
+		known, _ := manyHosts(t, lines, hashed)
+		text, err := os.ReadFile(known.files[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		size := len(text)
+		with := live()
+		runtime.KeepAlive(known)
+		got := (with - live() - size) / lines
+		t.Logf("%s: %d bytes", form, got)
+		if got > limit {
+			t.Errorf("%s: got %d bytes for each line beside its text, want at most %d", form, got, limit)
+		}
+	}
+}
+
 // BenchmarkReadKnownHosts reads a file, which is done once a run.
 func BenchmarkReadKnownHosts(b *testing.B) {
 	known, _ := manyHosts(b, 100_000, true)
@@ -463,7 +490,7 @@ func BenchmarkReadKnownHosts(b *testing.B) {
 
 // manyHosts writes a file with a key of its own for each host, and returns
 // some of them, evenly spread.
-func manyHosts(b *testing.B, lines int, hashed bool) (*knownHosts, []ssh.PublicKey) {
+func manyHosts(b testing.TB, lines int, hashed bool) (*knownHosts, []ssh.PublicKey) {
 	b.Helper()
 	var text strings.Builder
 	var keys []ssh.PublicKey
