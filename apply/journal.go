@@ -86,11 +86,14 @@ func startJournal(folder string, report *Report, opts RunOptions) (*journal, err
 	}
 	j := &journal{file: file, now: opts.Now}
 	err = j.write(Entry{Kind: RunBegan, Run: report.RunID, PlanID: report.PlanID, Shard: opts.Shard.String(), Who: opts.Who, Version: opts.Version, Signers: opts.Signers})
+	if err == nil {
+		err = pruneJournals(runs, opts.KeepJournals)
+	}
 	if err != nil {
 		file.Close()
 		return nil, err
 	}
-	return j, pruneJournals(runs, opts.KeepJournals)
+	return j, nil
 }
 
 func pruneJournals(folder string, keep int) error {

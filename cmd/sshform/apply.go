@@ -306,10 +306,12 @@ func (p *program) carryOut(ctx context.Context, built *plan.Plan, o *applying, h
 	if errors.As(err, &refusal) {
 		return p.refuse("Plan is refused", sentence(refusal)+howToName(refusal.ReloadCommand))
 	}
-	if report != nil {
-		o.applied(report, o.wave)
-		p.view().Report(built, report)
+	if report == nil {
+		return problem("Run cannot be recorded", sentence(err)+" No host was contacted to change it. "+
+			"The folder of the history is declared with sshform { history { path = ... } }; the user who applies must be able to write to it.")
 	}
+	o.applied(report, o.wave)
+	p.view().Report(built, report)
 	if err != nil {
 		return err
 	}
