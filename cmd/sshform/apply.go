@@ -125,17 +125,24 @@ func (p *program) applyNow(ctx context.Context, o *applying) error {
 	if err := p.mayStart(m.plan, &o.waving); err != nil {
 		return err
 	}
-	if m.changes() > 0 && !o.autoApprove {
-		yes, err := p.approve(ctx, "Do you want to perform these actions?", consequence(m.plan))
-		if err != nil {
-			return err
-		}
-		if !yes {
-			p.view().Note("Apply cancelled.")
-			return failed
-		}
+	if err := p.approved(ctx, o, m, "Apply"); err != nil {
+		return err
 	}
 	return p.carryOut(ctx, m.plan, o, m.configuration.Config.History, d)
+}
+
+// approved asks for what changes something, unless that was approved in
+// advance. Without a yes it is an error that needs no further word.
+func (p *program) approved(ctx context.Context, o *applying, m *made, what string) error {
+	if m.changes() == 0 || o.autoApprove {
+		return nil
+	}
+	yes, err := p.approve(ctx, "Do you want to perform these actions?", consequence(m.plan))
+	if err == nil && !yes {
+		p.view().Note(what + " cancelled.")
+		err = failed
+	}
+	return err
 }
 
 func savedPlanRequired(why string) error {

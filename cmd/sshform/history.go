@@ -23,13 +23,7 @@ func (p *program) historyCommand() *cobra.Command {
 	options(c, "Output", func(fs *pflag.FlagSet) {
 		fs.BoolVar(&asJSON, "json", false, "One JSON document.")
 	})
-	c.ValidArgsFunction = func(c *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-		runs, err := apply.Histories(p.historyHere(c.Context()).Path)
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveError
-		}
-		return runs, cobra.ShellCompDirectiveNoFileComp
-	}
+	c.ValidArgsFunction = p.completeRuns
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if len(args) == 1 {
 			return p.showRuns(c.Context(), args, true, asJSON)
@@ -41,6 +35,15 @@ func (p *program) historyCommand() *cobra.Command {
 		return p.showRuns(c.Context(), runs, false, asJSON)
 	}
 	return c
+}
+
+// completeRuns offers the runs of this machine's history to a shell.
+func (p *program) completeRuns(c *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	runs, err := apply.Histories(p.historyHere(c.Context()).Path)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	return runs, cobra.ShellCompDirectiveNoFileComp
 }
 
 // showRuns reads the journals of runs and shows them: one whole, or a line for

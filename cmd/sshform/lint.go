@@ -43,7 +43,7 @@ func (p *program) lintCommand() *cobra.Command {
 		if asJSON && asSARIF {
 			return problem("Options exclude each other", "-json and -sarif both write to the standard output. Give only one, or -report=sarif:FILE.")
 		}
-		if err := checkLintReports(wanted); err != nil {
+		if err := checkReports(wanted, "Nothing was read.", "sarif", "json"); err != nil {
 			return err
 		}
 		p.flags.document = asJSON || asSARIF
@@ -83,23 +83,6 @@ func (p *program) lintCode(found []view.Linted) error {
 	}
 	if code != done {
 		return code
-	}
-	return nil
-}
-
-// checkLintReports refuses reports that cannot be written, before any work.
-func checkLintReports(wanted []string) error {
-	for _, w := range wanted {
-		format, file, _ := strings.Cut(w, ":")
-		switch {
-		case format != "sarif" && format != "json":
-			return problem("Wrong value for an option", fmt.Sprintf("-report %s: there is no format %q. There are sarif and json.", w, format))
-		case file == "":
-			return problem("Wrong value for an option", fmt.Sprintf("-report %s needs a file: -report %s:FILE.", w, format))
-		}
-		if err := writable(file); err != nil {
-			return problem("Report cannot be written", sentence(err)+" Nothing was read.")
-		}
 	}
 	return nil
 }

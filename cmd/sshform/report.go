@@ -51,27 +51,34 @@ func (r *reporting) options(c *cobra.Command) {
 // begin checks what is wanted before any work, and remembers when it began.
 func (r *reporting) begin(operation string, now time.Time) error {
 	r.told.Operation, r.told.Started = operation, now
-	for _, wanted := range r.wanted {
-		format, file, _ := strings.Cut(wanted, ":")
+	return checkReports(r.wanted, "No host was contacted.", append(view.ReportFormats(), github)...)
+}
+
+// checkReports refuses reports that cannot be written, before any work; nothing
+// says that there was none.
+func checkReports(wanted []string, nothing string, formats ...string) error {
+	for _, w := range wanted {
+		format, file, _ := strings.Cut(w, ":")
 		switch {
-		case format == github && file == "":
-		case format == github:
+		case !slices.Contains(formats, format):
+			last := len(formats) - 1
+			return problem("Wrong value for an option", fmt.Sprintf("-report %s: there is no format %q. There are %s and %s.",
+				w, format, strings.Join(formats[:last], ", "), formats[last]))
+		case format == github && file != "":
 			return problem("Wrong value for an option", "-report github: takes no file; it writes where GitHub Actions looks.")
-		case !slices.Contains(view.ReportFormats(), format):
-			return problem("Wrong value for an option", fmt.Sprintf(
-				"-report %s: there is no format %q. There are %s and github.", wanted, format, strings.Join(view.ReportFormats(), ", ")))
+		case format == github:
 		case file == "":
-			return problem("Wrong value for an option", fmt.Sprintf("-report %s needs a file: -report %s:FILE.", wanted, format))
+			return problem("Wrong value for an option", fmt.Sprintf("-report %s needs a file: -report %s:FILE.", w, format))
 		default:
 			if err := writable(file); err != nil {
-				return problem("Report cannot be written", sentence(err)+" No host was contacted.")
+				return problem("Report cannot be written", sentence(err)+" "+nothing)
 			}
 		}
 	}
 	return nil
 }
 
-// finish writes the reports, whatever the command came to.
+// finishReports writes the reports, whatever the command came to.
 func (p *program) finishReports(r *reporting, outcome error) error {
 	return p.finishReportsAt(r, outcome, p.now())
 }

@@ -42,13 +42,7 @@ func (p *program) restoreCommand() *cobra.Command {
 		fs.BoolVar(&o.original, "original", false, "Put back what stood there before sshform first changed it.")
 	})
 	p.restoreOptions(c, &o)
-	c.ValidArgsFunction = func(c *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-		runs, err := apply.Histories(p.historyHere(c.Context()).Path)
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveError
-		}
-		return runs, cobra.ShellCompDirectiveNoFileComp
-	}
+	c.ValidArgsFunction = p.completeRuns
 	c.RunE = func(c *cobra.Command, args []string) error {
 		switch {
 		case o.original && len(args) > 0:
@@ -159,15 +153,8 @@ func (p *program) restoreNow(ctx context.Context, o *restoring) error {
 	if m.configuration.Config.RequireSaved {
 		return savedPlanRequired("The configuration says plan { require_saved = true }")
 	}
-	if m.changes() > 0 && !o.autoApprove {
-		yes, err := p.approve(ctx, "Do you want to perform these actions?", consequence(m.plan))
-		if err != nil {
-			return err
-		}
-		if !yes {
-			p.view().Note("Restore cancelled.")
-			return failed
-		}
+	if err := p.approved(ctx, &o.applying, m, "Restore"); err != nil {
+		return err
 	}
 	return p.carryOut(ctx, m.plan, &o.applying, m.configuration.Config.History, d)
 }

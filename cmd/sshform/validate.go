@@ -33,7 +33,7 @@ func (p *program) validateCommand() *cobra.Command {
 		fs.BoolVar(&p.flags.compactWarnings, "compact-warnings", false, "Show summaries of warnings only, when there are no errors.")
 	})
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		if err := checkValidateReports(wanted); err != nil {
+		if err := checkReports(wanted, "Nothing was read.", "sarif", github); err != nil {
 			return err
 		}
 		found := p.validate(c.Context())
@@ -60,27 +60,6 @@ func (p *program) validateCommand() *cobra.Command {
 		return nil
 	}
 	return c
-}
-
-// checkValidateReports refuses reports that cannot be written, before any work.
-func checkValidateReports(wanted []string) error {
-	for _, w := range wanted {
-		format, file, _ := strings.Cut(w, ":")
-		switch {
-		case format == github && file == "":
-		case format == github:
-			return problem("Wrong value for an option", "-report github: takes no file; it writes where GitHub Actions looks.")
-		case format != "sarif":
-			return problem("Wrong value for an option", fmt.Sprintf("-report %s: there is no format %q. There are sarif and github.", w, format))
-		case file == "":
-			return problem("Wrong value for an option", "-report sarif needs a file: -report sarif:FILE.")
-		default:
-			if err := writable(file); err != nil {
-				return problem("Report cannot be written", sentence(err)+" Nothing was read.")
-			}
-		}
-	}
-	return nil
 }
 
 // reportValidation writes reports; with -json nothing else may stand on the
