@@ -26,7 +26,7 @@ const (
 // tellFacts is facts.sh on this kind of host.
 func (h *Host) tellFacts(args []string, a *answer) {
 	a.say("uid 0\nuser root\nhome /root\nstatehome /root\nkernel Linux 6.1.0-28-amd64")
-	a.say("system Debian GNU/Linux 12 (bookworm)\nhostname %s\nboot 00000000-0000-4000-8000-%012d", Name(h.number), h.number)
+	a.say("system Debian GNU/Linux 12 (bookworm)\nhostname %s\nboot %s", Name(h.number), h.bootID())
 	a.say("init systemd\nmanager systemd\ninitscript ssh\npidfile %d /run/sshd.pid", daemonPID)
 	a.say("ssh /usr/bin/ssh\nnamespace yes\nsshd /usr/sbin/sshd")
 	if len(args) == 1 && args[0] != "none" {
@@ -35,6 +35,8 @@ func (h *Host) tellFacts(args []string, a *answer) {
 	}
 	a.say("config " + mainFile)
 }
+
+func (h *Host) bootID() string { return fmt.Sprintf("00000000-0000-4000-8000-%012d", h.number) }
 
 // ask is ask.sh.
 func (h *Host) ask(args []string, a *answer) {
@@ -74,7 +76,7 @@ func (h *Host) tellTimes(args []string, a *answer) {
 		return
 	}
 	options, _ := strconv.Atoi(args[5])
-	a.say("load %s", stamp(h.load))
+	a.say("load %s\nactive %d", stamp(h.load), epoch)
 	if settled := h.files[stateDir+"/settled"]; settled != nil {
 		for line := range strings.Lines(string(settled.bytes)) {
 			a.out.WriteString("settled " + line)
@@ -114,7 +116,7 @@ func (h *Host) begin(args []string, a *answer) {
 	r := readManifest(text)
 	r.id, r.folder = id, stateDir+"/runs/"+id
 	if lock != "" {
-		h.lock = lock + "\n"
+		h.lock = fmt.Sprintf("%s\nboot %s\nuntil %s\n", lock, h.bootID(), args[4])
 		r.locked = true
 	}
 	h.folders(r.folder + "/old")

@@ -3,6 +3,7 @@ package fleet
 import (
 	"bufio"
 	"bytes"
+	"path"
 	"slices"
 	"strings"
 
@@ -93,7 +94,10 @@ func (h *Host) do(r *run, verb string, words []string, a *answer) {
 		}
 	case "clean":
 		if h.move(r, "preparing", "cleaned", a) {
-			h.finish(r)
+			h.sweep(r)
+			if h.files[r.folder+"/record.json"] != nil {
+				h.settle(r, false)
+			}
 			h.forget(r)
 		}
 	case "restore":
@@ -186,32 +190,49 @@ func (h *Host) restore(r *run, a *answer) {
 	a.say("restored ")
 }
 
-// finish sweeps and unlocks.
+// finish sweeps, remembers and unlocks.
 func (h *Host) finish(r *run) {
+	h.sweep(r)
+	h.settle(r, true)
+	h.put(r.folder+"/verdict", []byte(r.token+"\n"), 0o600)
+}
+
+// sweep removes what lies beside the files, and unlocks.
+func (h *Host) sweep(r *run) {
 	for _, f := range r.files {
 		h.remove(f.stage)
 		h.remove(f.old)
 	}
-	h.settle(r)
-	h.put(r.folder+"/verdict", []byte(r.token+"\n"), 0o600)
 	if r.locked {
 		h.lock = ""
 	}
 }
 
-// settle remembers how the run leaves files and folders.
-func (h *Host) settle(r *run) {
-	var lines strings.Builder
-	for _, f := range r.files {
-		dir := f.real[:strings.LastIndexByte(f.real, '/')]
-		for _, name := range []string{dir, f.real} {
-			if left := h.files[name]; left != nil {
-				lines.WriteString(stamp(left.changed) + " " + name + "\n")
-			}
+// settle remembers how the run leaves folders, and with claimed those files that
+// are as they were before it.
+func (h *Host) settle(r *run, claimed bool) {
+	var lines []string
+	if before := h.files[stateDir+"/settled"]; before != nil {
+		lines = slices.Collect(strings.Lines(string(before.bytes)))
+		lines = lines[max(0, len(lines)-settledKept):]
+	}
+	remember := func(name string) {
+		if left := h.files[name]; left != nil {
+			lines = append(lines, stamp(left.changed)+" "+name+"\n")
 		}
 	}
-	h.put(stateDir+"/settled", []byte(lines.String()), 0o600)
+	for _, f := range slices.Backward(r.files) {
+		remember(path.Dir(f.real))
+		real, saved := h.files[f.real], h.files[f.saved]
+		if claimed && real != nil && saved != nil && bytes.Equal(real.bytes, saved.bytes) {
+			remember(f.real)
+		}
+	}
+	h.put(stateDir+"/settled", []byte(strings.Join(lines, "")), 0o600)
 }
+
+// settledKept is how many lines of earlier runs are kept.
+const settledKept = 200
 
 // forget removes a run's folder.
 func (h *Host) forget(r *run) {
