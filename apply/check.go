@@ -36,7 +36,7 @@ func (t *transaction) check(ctx context.Context) error {
 	if unmoved {
 		files = t.seen
 	} else {
-		together.Go(func() error { return readPaths(inner, t.fsys, read, files, folders) })
+		together.Go(func() error { return readPaths(inner, t.fsys, read, t.opts.dumps, files, folders) })
 	}
 	var pending error
 	together.Go(func() (err error) {

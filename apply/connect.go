@@ -53,7 +53,7 @@ func (t *transaction) lookAround(ctx context.Context) error {
 		read.Files = append(read.Files, f.Path)
 	}
 	seen := map[string]plan.File{}
-	together.Go(func() error { return readPaths(inner, t.fsys, read, seen, nil) })
+	together.Go(func() error { return readPaths(inner, t.fsys, read, t.opts.dumps, seen, nil) })
 	if err := together.Wait(); err != nil {
 		return err
 	}

@@ -21,12 +21,13 @@ import (
 // readPaths reads files and folders, several at a time, into the two maps.
 // What is wrong with one of them is told in its entry; an error means that the
 // host cannot be read any more.
-func readPaths(ctx context.Context, fsys fs.FS, asking plan.Asking, files map[string]plan.File, folders map[string]plan.Folder) error {
+func readPaths(ctx context.Context, fsys fs.FS, asking plan.Asking, known *dumps, files map[string]plan.File, folders map[string]plan.Folder) error {
 	together, inner := errgroup.WithContext(ctx)
 	together.SetLimit(filesTogether)
 	var mu sync.Mutex
 	aFile := func(name string) error {
 		f, err := readFile(fsys, name)
+		f.Bytes = known.bytes(f.Bytes)
 		mu.Lock()
 		defer mu.Unlock()
 		files[name] = f

@@ -245,14 +245,13 @@ func (r *reader) first(ctx context.Context) error {
 	early, guesses := r.early()
 	together, inner := errgroup.WithContext(ctx)
 	together.Go(func() error { return r.look(inner) })
-	files, folders := map[string]plan.File{}, map[string]plan.Folder{}
+	folders := map[string]plan.Folder{}
 	wanted := plan.Asking{Files: early.Files, Folders: slices.Concat(early.Folders, guesses)}
-	err := readPaths(inner, r.fsys, wanted, files, folders)
+	err := readPaths(inner, r.fsys, wanted, r.dumps, r.seen.Files, folders)
 	together.Go(func() error { return err })
 	if err := together.Wait(); err != nil {
 		return err
 	}
-	maps.Copy(r.seen.Files, files)
 	for _, name := range early.Folders {
 		r.seen.Folders[name] = folders[name]
 	}
@@ -405,7 +404,7 @@ func (r *reader) fetch(ctx context.Context, asking plan.Asking) error {
 		return fmt.Errorf("the configuration has more than %d files", maxFiles)
 	}
 	together, inner := errgroup.WithContext(ctx)
-	together.Go(func() error { return readPaths(inner, r.fsys, asking, r.seen.Files, r.seen.Folders) })
+	together.Go(func() error { return readPaths(inner, r.fsys, asking, r.dumps, r.seen.Files, r.seen.Folders) })
 	answers := map[plan.Login]plan.Answer{}
 	together.Go(func() error { return r.answer(inner, asking.Logins, answers) })
 	if len(asking.Files)+len(asking.Folders) > 0 {

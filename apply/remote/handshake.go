@@ -66,9 +66,12 @@ func (l *login) shake(ctx context.Context, transport net.Conn) (*opened, error) 
 			if err := l.keys.check(key); err != nil {
 				return err
 			}
-			out.key = key
 			watch.reached(StageAuth)
-			return nil
+			var err error
+			// The library's key is a part of the packet that brought it, which
+			// would stay with the key.
+			out.key, err = ssh.ParsePublicKey(key.Marshal())
+			return err
 		},
 		BannerCallback: func(message string) error {
 			if said.Len() < maxSaid {

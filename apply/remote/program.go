@@ -45,7 +45,7 @@ func (h *host) start(ctx context.Context, command string) (*program, error) {
 	p := &program{channel: ch, command: strings.ReplaceAll(command, "NONCE", h.nonce)}
 	p.out = newOutput(MaxAnswer+maxChatter, func() { ch.Close() })
 	p.errs = newOutput(maxChatter, nil)
-	ch.session.wg.Go(func() { p.out.fill(ch, 2<<10) })
+	ch.session.wg.Go(func() { p.out.fill(ch, 512) })
 	ch.session.wg.Go(func() { p.errs.fill(ch.Stderr(), 128) })
 	if err := ch.exec(p.command); err != nil {
 		ch.Close()
@@ -108,9 +108,8 @@ func (p *program) write() {
 	}
 }
 
-// pieceSize is how much is written at a time, in bytes. The library keeps two
-// buffers of the longest packet that was ever sent: with this, each has 4 KiB.
-const pieceSize = 4000
+// pieceSize is how much is put together before it is written, in bytes.
+const pieceSize = 4 * packetData
 
 func (p *program) writePieces(texts []string) error {
 	piece := p.session.buffers.take()

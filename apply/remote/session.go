@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,7 +25,7 @@ type session struct {
 	release   func()   // gives up the bastion; may be nil
 
 	quiet    atomic.Bool        // no requests of our own
-	asked    chan time.Time     // when the server asked for a sign of life
+	asked    chan time.Time     // when the server asked for a sign of life, until somebody looks
 	failed   chan struct{}      // closed when the connection is gone
 	stopping context.CancelFunc // ends the keepalive
 	wg       tasks
@@ -37,7 +38,7 @@ type session struct {
 
 func newSession(o *opened, transport net.Conn, d *Dialer, release func()) *session {
 	s := &session{opened: *o, transport: transport, keepalive: d.keepalive(), buffers: &d.buffers, release: release,
-		asked: make(chan time.Time, 16), failed: make(chan struct{})}
+		asked: make(chan time.Time, 1), failed: make(chan struct{})}
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stopping = cancel
 	if _, within := transport.(*tunnel); !within { // what carries a tunnel gathers already
@@ -290,6 +291,24 @@ func (c *channel) answer(requests <-chan *ssh.Request) {
 			r.Reply(false, nil)
 		}
 	}
+}
+
+// packetData is how much of what is written travels in one packet, in bytes. The
+// library keeps two buffers of the longest packet that was ever sent, for as
+// long as the connection lives: with this, header, padding and tag, 1 KiB each.
+const packetData = 980
+
+// Write writes p in packets of packetData bytes.
+func (c *channel) Write(p []byte) (int, error) {
+	written := 0
+	for rest := range slices.Chunk(p, packetData) {
+		n, err := c.Channel.Write(rest)
+		written += n
+		if err != nil {
+			return written, err
+		}
+	}
+	return written, nil
 }
 
 // exec asks for a command and does not wait for the answer: what the command

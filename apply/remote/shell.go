@@ -37,7 +37,6 @@ const maxStderr = 64 << 10
 // A shell is the conductor on a host: one sh that takes steps and answers.
 type shell struct {
 	host    *host
-	text    string // the preamble with the host's nonce
 	program *program
 
 	sending sync.Mutex
@@ -52,14 +51,14 @@ type shell struct {
 // Shell opens a conductor. Whether the host starts it shows with the first
 // step, which travels together with the command.
 func (h *host) Shell(ctx context.Context) (apply.Shell, error) {
-	s := &shell{host: h, text: strings.ReplaceAll(preamble, "NONCE", h.nonce)}
-	p, err := h.begin(ctx, s.text)
+	p, err := h.begin(ctx, h.preamble())
 	if err != nil {
 		return nil, h.error(err)
 	}
-	s.program = p
-	return s, nil
+	return &shell{host: h, program: p}, nil
 }
+
+func (h *host) preamble() string { return strings.ReplaceAll(preamble, "NONCE", h.nonce) }
 
 // Do runs one step. A step that is called while others are running travels at
 // once, and is run behind them.
@@ -151,7 +150,7 @@ func (s *shell) fail(err error) error {
 // start waits until the conductor is there. If sudo wants a password first,
 // what was sent is sent again.
 func (s *shell) start(ctx context.Context, words []string) error {
-	p, _, err := s.host.started(ctx, s.program, func() string { return s.text + strings.Join(words, "") })
+	p, _, err := s.host.started(ctx, s.program, func() string { return s.host.preamble() + strings.Join(words, "") })
 	if err != nil {
 		return err
 	}
