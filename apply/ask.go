@@ -29,7 +29,7 @@ type question struct {
 
 // questions groups logins by the program and file they ask, in the order in
 // which they first come up.
-func questions(logins []plan.Login, m machine, l listener) iter.Seq2[question, []plan.Login] {
+func questions(logins []plan.Login, m *machine, l *listener) iter.Seq2[question, []plan.Login] {
 	type about struct {
 		client bool
 		file   string
@@ -58,7 +58,7 @@ func questions(logins []plan.Login, m machine, l listener) iter.Seq2[question, [
 
 // serverQuestion asks the listener's own program with its own options where
 // the file is the listener's, else the sshd in PATH.
-func serverQuestion(file string, m machine, l listener) question {
+func serverQuestion(file string, m *machine, l *listener) question {
 	q := question{mode: askServer, program: cmp.Or(l.Path, m.sshd), options: l.Args}
 	if file != l.ConfigFile {
 		q.options = []string{"-f", file}
@@ -68,7 +68,7 @@ func serverQuestion(file string, m machine, l listener) question {
 
 // clientQuestion names the file for ssh unless it is one that ssh reads by
 // itself: -F leaves the others out.
-func clientQuestion(file string, m machine) question {
+func clientQuestion(file string, m *machine) question {
 	q := question{mode: askClient, program: m.ssh}
 	switch file = inHome(m.home, file); file {
 	case path.Join(m.home, ".ssh/config"), "/etc/ssh/ssh_config":

@@ -60,7 +60,7 @@ func (t *transaction) check(ctx context.Context) error {
 		if after, err := t.candidate(c, files[c.Path].Bytes); err != nil {
 			return err
 		} else {
-			t.files[i].after = after
+			t.files[i].after = t.opts.dumps.bytes(after)
 		}
 	}
 	if !unmoved {
@@ -183,7 +183,7 @@ func (t *transaction) pendingEdits(ctx context.Context) (pending, err error) {
 	if !t.changesServer() {
 		return nil, nil
 	}
-	times, err := askTimes(ctx, t.shell, t.machine, t.listener, t.listener.pidFile, t.treePaths())
+	times, err := askTimes(ctx, t.shell, &t.machine, &t.listener, t.listener.pidFile, t.treePaths())
 	if err != nil {
 		return nil, err
 	}

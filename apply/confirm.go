@@ -148,7 +148,7 @@ func (t *transaction) confirmValues(ctx context.Context, shell Shell) error {
 	if t.machine.ssh != "" {
 		logins = append(logins, t.wanted.logins(true)...)
 	}
-	for q, logins := range questions(logins, t.machine, t.listener) {
+	for q, logins := range questions(logins, &t.machine, &t.listener) {
 		if err := q.ask(ctx, shell, logins, t.opts.dumps, answers); err != nil {
 			return err
 		}

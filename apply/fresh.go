@@ -36,7 +36,7 @@ func (r *reader) freshness(ctx context.Context) error {
 		}
 	}
 	slices.Sort(paths)
-	times, err := askTimes(ctx, r.shell, r.machine, r.listener, pidFileOf(r.seen.Answers, r.listener), slices.Compact(paths))
+	times, err := askTimes(ctx, r.shell, &r.machine, &r.listener, pidFileOf(r.seen.Answers, r.listener), slices.Compact(paths))
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ type times struct {
 	coarse       bool // the host tells whole seconds only
 }
 
-func askTimes(ctx context.Context, shell Shell, m machine, l listener, pidFile string, paths []string) (times, error) {
+func askTimes(ctx context.Context, shell Shell, m *machine, l *listener, pidFile string, paths []string) (times, error) {
 	args := []string{strconv.Itoa(l.PID), pidFile, l.Unit, m.stateFolder()}
 	if !l.hasSystemd() {
 		args[2] = ""

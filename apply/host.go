@@ -23,7 +23,8 @@ type Host interface {
 	Facts() Facts
 	// FS reads the host's files. Names are absolute paths without the leading
 	// slash; the root is ".". It implements fs.StatFS, fs.ReadDirFS and
-	// fs.ReadLinkFS. Its FileInfo.Sys is an Owner.
+	// fs.ReadLinkFS. Its FileInfo.Sys is an Owner. If it is an io.Closer, it can
+	// be given up before the host is.
 	FS(ctx context.Context) (fs.FS, error)
 	// Stage creates the files exclusively, owner and mode set while they are
 	// empty, writes them, compares the length and syncs. All of them travel

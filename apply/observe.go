@@ -423,7 +423,7 @@ func (r *reader) fetch(ctx context.Context, asking plan.Asking) error {
 
 // answer asks the programs of the host.
 func (r *reader) answer(ctx context.Context, logins []plan.Login, answers map[plan.Login]plan.Answer) error {
-	for q, logins := range questions(logins, r.machine, r.listener) {
+	for q, logins := range questions(logins, &r.machine, &r.listener) {
 		if err := q.ask(ctx, r.shell, logins, r.dumps, answers); err != nil {
 			return err
 		}

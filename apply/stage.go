@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"io"
 	"io/fs"
 	"maps"
 	"path"
@@ -50,5 +51,17 @@ func (t *transaction) stage(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, stepDeadline)
 	defer cancel()
-	return t.lifeline.Stage(ctx, staged)
+	if err := t.lifeline.Stage(ctx, staged); err != nil {
+		return err
+	}
+	return closeFiles(t.fsys)
+}
+
+// closeFiles gives up what an FS holds: from here on everything goes over the
+// shell, and a server for files with its buffers would wait at both ends.
+func closeFiles(fsys fs.FS) error {
+	if open, able := fsys.(io.Closer); able {
+		return open.Close()
+	}
+	return nil
 }

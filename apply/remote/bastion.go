@@ -3,7 +3,6 @@ package remote
 import (
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"sync"
 
@@ -101,8 +100,8 @@ func (s *session) forward(ctx context.Context, r *route, target string) (*tunnel
 	if err != nil {
 		return nil, err
 	}
-	s.wg.Go(func() { io.Copy(io.Discard, ch.Stderr()) })
-	return newTunnel(ch, ch, ch.Close, address(target)), nil
+	s.wg.Go(func() { drain(ch.Stderr()) })
+	return tunnelTo(ch, target), nil
 }
 
 func (s *session) direct(ctx context.Context, r *route, target string) (*channel, error) {

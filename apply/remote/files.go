@@ -41,6 +41,7 @@ var (
 	_ fs.ReadFileFS    = (*files)(nil)
 	_ fs.ReadLinkFS    = (*files)(nil)
 	_ apply.RealPather = (*files)(nil)
+	_ io.Closer        = (*files)(nil)
 )
 
 // FS begins SFTP and returns at once: the first file waits for it, while the
@@ -51,6 +52,13 @@ func (h *host) FS(ctx context.Context) (fs.FS, error) {
 		return nil, h.error(err)
 	}
 	return &files{ctx: ctx, host: h, sftp: start, read: map[string]bool{}}, nil
+}
+
+// Close ends SFTP. Whoever asks the host for files again, or stages some, begins
+// it anew.
+func (f *files) Close() error {
+	f.host.endSFTP(f.sftp)
+	return nil
 }
 
 // ask makes one request about files, or some that travel together, within the

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 	"time"
 
@@ -37,11 +38,17 @@ func (h *host) Rehearse(ctx context.Context, step apply.Step) error {
 	if err := h.serverSpeaks(ctx, p); err != nil {
 		return fmt.Errorf("step %s: %w", step.Name, h.error(err))
 	}
-	transport := newTunnel(p.out, p.channel, p.Close, h.main.transport.RemoteAddr())
+	transport := &tunnel{Reader: p.out, Writer: p.channel, end: p.hangUp, remote: h.main.transport.RemoteAddr()}
 	if err := h.loginOver(ctx, transport); err != nil {
 		return refusedLogin(err, p.errs.peek())
 	}
 	return nil
+}
+
+// hangUp ends the program's output at once, and its channel.
+func (p *program) hangUp() error {
+	p.out.end(net.ErrClosed)
+	return p.Close()
 }
 
 // serverSpeaks waits for the server's first byte: until then, a shell would

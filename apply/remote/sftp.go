@@ -58,6 +58,20 @@ func (h *host) startSFTP() (*sftpStart, error) {
 	return h.sftp, nil
 }
 
+// endSFTP ends SFTP if it is still the one that was started, and does not wait
+// for the host.
+func (h *host) endSFTP(start *sftpStart) {
+	h.mu.Lock()
+	present := h.sftp == start
+	if present {
+		h.sftp = nil
+	}
+	h.mu.Unlock()
+	if present {
+		start.close()
+	}
+}
+
 // wait returns the client when it is there.
 func (s *sftpStart) wait(ctx context.Context) (*sftp.Client, error) {
 	select {
@@ -68,8 +82,7 @@ func (s *sftpStart) wait(ctx context.Context) (*sftp.Client, error) {
 	}
 }
 
-// close waits for the end of the start and of the client. The connections are
-// closed already.
+// close waits for the end of the start and of the client.
 func (s *sftpStart) close() {
 	s.cancel()
 	<-s.done

@@ -9,37 +9,34 @@ import (
 )
 
 // A tunnel is a byte stream over a channel, as a transport for another SSH
-// connection. Unlike a bare channel, its Read ends at once when it is closed,
-// even if the other side is dead.
+// connection. Unlike a bare channel's, its Read ends at once when it is closed,
+// even if the other side is dead: end sees to that.
 type tunnel struct {
-	write  io.Writer
+	io.Reader
+	io.Writer
 	end    func() error
 	remote net.Addr
-
-	once sync.Once
-	pipe *io.PipeReader
+	once   sync.Once
 }
 
-// newTunnel pumps from r until it ends. end closes what is below; r has to end
-// then, sooner or later.
-func newTunnel(r io.Reader, w io.Writer, end func() error, remote net.Addr) *tunnel {
+// tunnelTo is a tunnel over a whole channel.
+func tunnelTo(ch *channel, target string) *tunnel {
 	reader, writer := io.Pipe()
 	go func() {
-		_, err := io.Copy(writer, r)
+		// There is one for each host behind a bastion: io.Copy would hold 32 KiB.
+		_, err := io.CopyBuffer(writer, ch, make([]byte, 4<<10))
 		writer.CloseWithError(err) // nil is io.EOF
 	}()
-	return &tunnel{write: w, end: end, remote: remote, pipe: reader}
+	end := func() error {
+		reader.CloseWithError(net.ErrClosed)
+		return ch.Close()
+	}
+	return &tunnel{Reader: reader, Writer: ch, end: end, remote: address(target)}
 }
-
-func (t *tunnel) Read(p []byte) (int, error)  { return t.pipe.Read(p) }
-func (t *tunnel) Write(p []byte) (int, error) { return t.write.Write(p) }
 
 func (t *tunnel) Close() error {
 	var err error
-	t.once.Do(func() {
-		t.pipe.CloseWithError(net.ErrClosed)
-		err = t.end()
-	})
+	t.once.Do(func() { err = t.end() })
 	return err
 }
 
