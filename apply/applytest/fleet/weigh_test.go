@@ -52,7 +52,7 @@ func TestMemoryOfAHostInFlight(t *testing.T) {
 				t.Error(o.Err)
 			}
 		}
-		weighs(t, held.PerHost(before, hosts), 30<<10, 105<<10, 42)
+		weighs(t, held.PerHost(before, hosts), 21<<10, 85<<10, 42)
 	})
 	t.Run("apply", func(t *testing.T) {
 		before, held := fleet.Weigh(), fleet.Weight{}
@@ -68,7 +68,7 @@ func TestMemoryOfAHostInFlight(t *testing.T) {
 				t.Errorf("%s: got %s: %v", h.Host, h.Outcome, h.Err)
 			}
 		}
-		weighs(t, held.PerHost(before, hosts), 44<<10, 120<<10, 42)
+		weighs(t, held.PerHost(before, hosts), 26<<10, 90<<10, 24)
 	})
 }
 
