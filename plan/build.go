@@ -134,6 +134,13 @@ func unreachableDiagnostics(p *Plan, hosts int) schema.Diagnostics {
 	return diags
 }
 
+// Check refuses what Build could not use, so that it is known before hosts are
+// read.
+func (o Options) Check() error {
+	_, err := allowance(o.AllowUnreachable, 1)
+	return err
+}
+
 // allowance reads "5" or "2%" of all hosts, rounded down.
 func allowance(text string, hosts int) (int, error) {
 	if text == "" {

@@ -82,6 +82,9 @@ func (o *planning) check() error {
 	case o.parallelism < 1:
 		return problem("Wrong value for an option", "-parallelism must be at least 1.")
 	}
+	if err := (plan.Options{AllowUnreachable: o.allowUnreachable}).Check(); err != nil {
+		return problem("Wrong value for an option", "-allow-unreachable: "+sentence(err)+` Write a number of hosts or a percentage, such as 5 or 2%. No host was contacted.`)
+	}
 	for _, from := range []struct {
 		files []string
 		into  *[]string

@@ -12,6 +12,14 @@ func (p *program) reportCommand() *cobra.Command {
 		Use:   "report command",
 		Short: "Work with the results of runs",
 		Long:  "Works with the results of runs that -result and -report json wrote.",
+		Args:  cobra.ArbitraryArgs, // RunE judges them
+	}
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return unknownCommand(c, args[0])
+		}
+		help(p.stdout, c)
+		return noCommand
 	}
 	c.AddCommand(p.reportMergeCommand())
 	return c

@@ -59,7 +59,7 @@ func (p *program) rootCommand() *cobra.Command {
 	everyCommand(root, func(c *cobra.Command) {
 		// Without this cobra would make -h a flag of ours with a text of its own.
 		c.Flags().BoolP("help", "h", false, "")
-		if c.HasParent() && c.Runnable() {
+		if c.Runnable() && !c.HasSubCommands() {
 			options(c, "Display", func(fs *pflag.FlagSet) {
 				fs.BoolVar(&p.flags.noColor, "no-color", false, "No colours in the output. NO_COLOR in the environment does the same.")
 			})
