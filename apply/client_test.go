@@ -34,8 +34,8 @@ func clientPlan(t *testing.T, file, old, text, interval string) *plan.Plan {
 	return &plan.Plan{
 		Mode: plan.Normal,
 		Hosts: []plan.HostPlan{plan.HostPlan{
-			Host: schema.ThisMachine, Wave: "rest", Connection: host.Facts().Connection,
-		}.With(plan.Decision{
+			Host: schema.ThisMachine, Wave: "rest",
+		}.Via(host.Facts().Connection).With(plan.Decision{
 			Run:   plan.Run{ConfirmTimeout: plan.DefaultConfirmTimeout},
 			Files: []plan.FileEdit{edit},
 			Changes: []plan.Change{{

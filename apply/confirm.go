@@ -126,7 +126,7 @@ func (t *transaction) explain(ctx context.Context, err error) error {
 	// The deadline of confirm may be over; this is one try and short.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	at := t.port.or(t.plan.Connection.Port)
+	at := t.port.or(t.plan.Connection().Port)
 	inside := tunneller.LoginInside(ctx, at.Address, at.Port)
 	var refused *LoginError
 	switch {
@@ -195,7 +195,7 @@ func (t *transaction) confirmProbe(ctx context.Context, fresh Host) error {
 // the plan wants.
 func (t *transaction) watch(release schema.Release) liveness.Watch {
 	for _, e := range t.wanted.expect {
-		if e.Login.Client || e.Login.User != "" && e.Login.User != t.plan.Connection.User {
+		if e.Login.Client || e.Login.User != "" && e.Login.User != t.plan.Connection().User {
 			continue
 		}
 		server, err := liveness.ServerWith(release, e.Values)

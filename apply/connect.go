@@ -16,7 +16,7 @@ import (
 
 // connect opens the lifeline: the connection, its files and its shell.
 func (t *transaction) connect(ctx context.Context) error {
-	pinned := t.plan.Connection
+	pinned := t.plan.Connection()
 	host, err := DialTwice(ctx, t.opts.Dialer, Reach{Host: t.plan.Host, Pinned: &pinned}, t.tell)
 	if err != nil {
 		return &verdictError{Unreachable, err}
@@ -35,7 +35,7 @@ func (t *transaction) connect(ctx context.Context) error {
 // scope says which sshd is looked for: the one that let us in, or all of this
 // machine.
 func (t *transaction) scope() string {
-	if t.plan.Connection.Type == schema.Local {
+	if t.plan.Connection().Type == schema.Local {
 		return "machine"
 	}
 	return "session"

@@ -17,7 +17,7 @@ var errNoLogin = errors.New("no way to log in was given")
 
 // tryHere logs in to the sshd of this machine as it is before the change.
 func (t *transaction) tryHere(ctx context.Context) {
-	if t.plan.Connection.Type != schema.Local {
+	if t.plan.Connection().Type != schema.Local {
 		return
 	}
 	if t.noLogin = t.loginHere(ctx); t.noLogin == nil {
@@ -27,7 +27,7 @@ func (t *transaction) tryHere(ctx context.Context) {
 
 // confirmHere logs in again after the change, if that worked before it.
 func (t *transaction) confirmHere(ctx context.Context) error {
-	if t.plan.Connection.Type != schema.Local {
+	if t.plan.Connection().Type != schema.Local {
 		return nil
 	}
 	if !t.letsIn {

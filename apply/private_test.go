@@ -330,7 +330,7 @@ func (p *private) plan(d apply.Dialer, interval string, more ...string) *plan.Pl
 			decision.DependsOn = append(decision.DependsOn, plan.Dependency{Path: name, Before: plan.Sum(f.Bytes)})
 		}
 	}
-	host := plan.HostPlan{Host: "here", Wave: "rest", Connection: seen.Connection}.With(decision)
+	host := plan.HostPlan{Host: "here", Wave: "rest"}.Via(seen.Connection).With(decision)
 	return &plan.Plan{
 		Mode: plan.Normal, Hosts: []plan.HostPlan{host},
 		Rollout: plan.Rollout{Waves: []plan.Wave{{Name: "rest", Hosts: 1, OnFailure: "stop"}}},

@@ -60,7 +60,7 @@ func (r *rollout) deal() map[string][]job {
 		if r.opts.Wave != "" && h.Wave != r.opts.Wave {
 			continue
 		}
-		report := HostReport{Host: h.Host, Address: h.Connection.Address, Wave: h.Wave, Outcome: Unchanged}
+		report := HostReport{Host: h.Host, Address: h.Connection().Address, Wave: h.Wave, Outcome: Unchanged}
 		if h.Changed() {
 			report.Outcome = Skipped
 			for _, c := range h.Changes() {
@@ -308,7 +308,7 @@ func (r *rollout) each(w plan.Wave, jobs []job, which func(job) bool, do func(jo
 
 // lookAgain reaches a host and compares what is in force with what is wanted.
 func (t *transaction) lookAgain(ctx context.Context) error {
-	pinned := t.plan.Connection
+	pinned := t.plan.Connection()
 	host, err := DialTwice(ctx, t.opts.Dialer, Reach{Host: t.plan.Host, Pinned: &pinned}, t.tell)
 	if err != nil {
 		return err

@@ -53,8 +53,7 @@ func fleet(hosts int, waves ...plan.Wave) *plan.Plan {
 		}
 		p.Hosts = append(p.Hosts, plan.HostPlan{
 			Host: name, Wave: waves[i*len(waves)/hosts].Name, Turn: i,
-			Connection: plan.Connection{Type: schema.OverSSH, Address: name},
-		}.With(plan.Decision{Changes: []plan.Change{{
+		}.Via(plan.Connection{Type: schema.OverSSH, Address: name}).With(plan.Decision{Changes: []plan.Change{{
 			Address: schema.Address{Block: "server", Name: "f", Key: name, HasKey: true}, Host: name, Action: action,
 		}}}))
 	}
@@ -191,7 +190,7 @@ func TestRefusedPlans(t *testing.T) {
 	for name, spoil := range map[string]func(*plan.Plan, *apply.RunOptions){
 		"expired":      func(p *plan.Plan, _ *apply.RunOptions) { p.ValidUntil = time.Unix(1, 0) },
 		"errored":      func(p *plan.Plan, _ *apply.RunOptions) { p.Errored = true },
-		"forged":       func(p *plan.Plan, _ *apply.RunOptions) { p.Hosts[0].Connection.Type = "x" },
+		"forged":       func(p *plan.Plan, _ *apply.RunOptions) { p.Hosts[0] = p.Hosts[0].Via(plan.Connection{Type: "x"}) },
 		"unknown wave": func(_ *plan.Plan, o *apply.RunOptions) { o.Wave = "other" },
 		"hostile id":   func(_ *plan.Plan, o *apply.RunOptions) { o.RunID = "../../etc" },
 	} {

@@ -86,7 +86,7 @@ type transaction struct {
 // carryOut does everything and returns what became of the host.
 func (t *transaction) carryOut(ctx context.Context) HostReport {
 	t.began = time.Now()
-	t.report = HostReport{Host: t.plan.Host, Address: t.plan.Connection.Address, Wave: t.plan.Wave}
+	t.report = HostReport{Host: t.plan.Host, Address: t.plan.Connection().Address, Wave: t.plan.Wave}
 	event := Event{Kind: ApplyStarted, Action: mainAction(t.plan.Changes())}
 	for _, c := range t.plan.Changes() {
 		if c.Action != plan.NoOp {

@@ -59,7 +59,7 @@ func (t *transaction) judgeServer(ctx context.Context) error {
 	t.copied = copied
 	if len(after.answers) > 0 {
 		t.port = endpointOf(after.answers[0].Values)
-		if t.plan.Connection.Type == schema.Local { // over SSH the host key is known
+		if t.plan.Connection().Type == schema.Local { // over SSH the host key is known
 			t.port.HostKeys = t.readHostKeys(after.answers[0].Values)
 		}
 	}

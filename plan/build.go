@@ -47,6 +47,7 @@ func assemble(
 		expected = 0 // only some of them come
 	}
 	p.Hosts = slices.Grow(p.Hosts, expected) // or it would be there twice as it grows
+	equal := newSharing()
 	var diags schema.Diagnostics
 	for o := range observed {
 		if o.Err != "" {
@@ -55,7 +56,7 @@ func assemble(
 		}
 		host, hostDiags := decide(targets[o.Host], o)
 		diags = append(diags, hostDiags...)
-		p.Hosts = append(p.Hosts, host)
+		p.Hosts = append(p.Hosts, equal.connection(host))
 		if opts.Contents {
 			p.keepContents(host.Decision(), o)
 		}
@@ -171,7 +172,8 @@ func sameMachine(hosts []HostPlan) schema.Diagnostics {
 	first := map[machine]string{}
 	var diags schema.Diagnostics
 	for _, h := range hosts {
-		m := machine{h.Connection.HostKey, h.Connection.Address, h.Connection.Port}
+		c := h.Connection()
+		m := machine{c.HostKey, c.Address, c.Port}
 		if m.key == "" {
 			continue
 		}
@@ -246,7 +248,7 @@ func buildHost(targets []schema.Target, o *Observed) (HostPlan, schema.Diagnosti
 			diags[i].Where.Address = o.Connection.Address
 		}
 	}
-	return HostPlan{Host: o.Host, Connection: o.Connection}.With(d), diags
+	return HostPlan{Host: o.Host}.Via(o.Connection).With(d), diags
 }
 
 // sameFile finds two paths that lead to one file: each would be edited without

@@ -12,6 +12,25 @@ type sharedDecision struct {
 	serves [][]int
 }
 
+// Via returns the host with another connection.
+func (h HostPlan) Via(c Connection) HostPlan {
+	h.address, h.hostKey = c.Address, c.HostKey
+	c.Address, c.HostKey = "", ""
+	h.way = &c
+	return h
+}
+
+// Connection is how the host was reached and how apply must reach it. Its
+// bastions are shared with other hosts and not to be written to.
+func (h HostPlan) Connection() Connection {
+	if h.way == nil {
+		return Connection{}
+	}
+	c := *h.way
+	c.Address, c.HostKey = h.address, h.hostKey
+	return c
+}
+
 // With returns the host with another decision, told in the host's own words.
 func (h HostPlan) With(d Decision) HostPlan {
 	addresses := make([]string, len(d.Changes))

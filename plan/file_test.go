@@ -28,13 +28,10 @@ func samplePlan() *plan.Plan {
 		Rollout: plan.Rollout{OnFailure: "stop", SpreadBy: "rack", Waves: []plan.Wave{
 			{Name: "canary", Hosts: 1, Parallelism: 5, MaxFailures: 1, Soak: 90 * time.Second, Window: "Mon-Fri 09:00-17:00 UTC", OnFailure: "stop"},
 		}},
-		Hosts: []plan.HostPlan{plan.HostPlan{
-			Host: "db", Wave: "canary", Turn: 3,
-			Connection: plan.Connection{
-				Type: schema.OverSSH, Address: "192.0.2.1", Port: 22, User: "ops", Become: "sudo",
-				Jump: []plan.Hop{{User: "j", Address: "192.0.2.9", Port: 2222}}, HostKey: "SHA256:x", HostKeyAlias: "db-key", ConnectTimeout: 1500 * time.Millisecond,
-			},
-		}.With(plan.Decision{
+		Hosts: []plan.HostPlan{plan.HostPlan{Host: "db", Wave: "canary", Turn: 3}.Via(plan.Connection{
+			Type: schema.OverSSH, Address: "192.0.2.1", Port: 22, User: "ops", Become: "sudo",
+			Jump: []plan.Hop{{User: "j", Address: "192.0.2.9", Port: 2222}}, HostKey: "SHA256:x", HostKeyAlias: "db-key", ConnectTimeout: 1500 * time.Millisecond,
+		}).With(plan.Decision{
 			Run: plan.Run{ConfirmTimeout: time.Minute, Rehearsal: true, Backups: 5, Reload: "auto"},
 			Files: []plan.FileEdit{{
 				Path: "/etc/ssh/sshd_config", RealPath: "/etc/ssh/sshd_config", Role: plan.MainFile,

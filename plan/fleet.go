@@ -54,7 +54,7 @@ func addressStrings(targets []schema.Target) []string {
 
 // on is the verdict for another host: only names differ.
 func (v verdict) on(targets []schema.Target, order []int, o *Observed) (HostPlan, schema.Diagnostics) {
-	h := HostPlan{Host: o.Host, Connection: o.Connection, shared: v.decision, keys: make([]string, len(order))}
+	h := HostPlan{Host: o.Host, shared: v.decision, keys: make([]string, len(order))}.Via(o.Connection)
 	for i, at := range order {
 		h.keys[i] = targets[at].Address.Key
 	}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/sshform/sshform/plan"
 )
 
 // beside are the members of a plan that take no part in its ID: times, the
@@ -20,6 +22,7 @@ var elsewhere = []string{
 	".BeforeDefault", ".AfterDefault", ".Settings.BeforeSource.File", ".Settings.BeforeSource.Line", // a source or none
 	".Beside.BeforeSource.File", ".Beside.BeforeSource.Line", ".Beside.AfterSource.File", ".Beside.AfterSource.Line", ".Beside.Reason",
 	".Machine.Hostname", ".Machine.UID", ".Machine.Home", // of local connections only
+	".Changes.Host", // is HostPlan.Host
 	".Address.HasKey", ".Listener.PID", ".Listener.Pending",
 }
 
@@ -28,6 +31,9 @@ var elsewhere = []string{
 func leaves(v reflect.Value, at string, keep func(), change func(v reflect.Value, at string, keep func())) {
 	switch v.Kind() {
 	case reflect.Struct:
+		if h, host := v.Interface().(plan.HostPlan); host {
+			inside(h, v, at, keep, change)
+		}
 		for i := range v.NumField() {
 			if v.Type().Field(i).IsExported() {
 				leaves(v.Field(i), at+"."+v.Type().Field(i).Name, keep, change)
@@ -55,6 +61,17 @@ func leaves(v reflect.Value, at string, keep func(), change func(v reflect.Value
 	default:
 		change(v, at, keep)
 	}
+}
+
+// inside calls change for what a host keeps to itself.
+func inside(h plan.HostPlan, v reflect.Value, at string, keep func(), change func(v reflect.Value, at string, keep func())) {
+	c, d := h.Connection(), h.Decision()
+	put := func() {
+		v.Set(reflect.ValueOf(v.Interface().(plan.HostPlan).Via(c).With(d)))
+		keep()
+	}
+	leaves(reflect.ValueOf(&c).Elem(), at+".Connection", put, change)
+	leaves(reflect.ValueOf(&d).Elem(), at, put, change)
 }
 
 // another puts another value into v.
@@ -106,7 +123,7 @@ func TestTheIDCoversEverythingThatMatters(t *testing.T) {
 		v.Set(old)
 		keep()
 	})
-	if p.ID() != id || changed < 80 {
+	if p.ID() != id || changed < 120 {
 		t.Fatalf("changed %d values, and the plan is as it was: %t", changed, p.ID() == id)
 	}
 }

@@ -12,7 +12,7 @@ import (
 // TestMemoryOfAFurtherHost bounds what a plan keeps of a host that is equal to
 // another one, whether it was built or read from a file.
 func TestMemoryOfAFurtherHost(t *testing.T) {
-	const few, many, limit = 200, 1000, 700 // hosts, hosts, bytes
+	const few, many, limit = 200, 1000, 450 // hosts, hosts, bytes
 	build := func(n int) *plan.Plan {
 		cfg, observed := stockFleet(t, n, false)
 		p, diags := plan.Build(cfg, slices.Values(observed), plan.BuildOptions{})

@@ -128,9 +128,10 @@ func TestPartsThatDoNotFit(t *testing.T) {
 			return all
 		},
 		"Two hosts are one machine": func(all []*plan.Plan) []*plan.Plan {
-			a, b := &all[0].Hosts[0].Connection, &all[2].Hosts[0].Connection
-			a.HostKey = "SHA256:x"
-			*b = *a
+			a, b := &all[0].Hosts[0], &all[2].Hosts[0]
+			c := a.Connection()
+			c.HostKey = "SHA256:x"
+			*a, *b = a.Via(c), b.Via(c)
 			return all
 		},
 	} {

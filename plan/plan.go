@@ -170,9 +170,10 @@ type Wave struct {
 
 // A HostPlan is one transaction: everything that happens on one host.
 //
-// Its fields are the host's own. What happens there, its Decision, is kept once
-// for all hosts that are equal, so that a further one costs little: With makes
-// it, and methods tell it in the host's own words.
+// Its fields are the host's own. How it is reached and what happens there, its
+// Connection and its Decision, are kept once for all hosts that are equal, so
+// that a further one costs little: Via and With say them, and methods tell them
+// in the host's own words.
 type HostPlan struct {
 	Host string
 	Wave string
@@ -182,11 +183,12 @@ type HostPlan struct {
 	Group string
 	// Place is where a host of a part stands in the declared orders; nil in a
 	// whole plan, and for hosts in no rollout.
-	Place      *Place
-	Connection Connection
+	Place *Place
 
-	shared *sharedDecision // nil is nothing
-	keys   []string        // of the addresses of the changes
+	address, hostKey string          // of the connection
+	way              *Connection     // without them, and shared; nil is none
+	shared           *sharedDecision // nil is nothing
+	keys             []string        // of the addresses of the changes
 }
 
 // A Decision is what happens on a host and what it rests on.

@@ -26,7 +26,7 @@ func Read(r io.Reader) (*Plan, error) {
 	contents := Contents{}
 	equal := newSharing()
 	p, _, err := scan(r, contents, func(h HostPlan) error {
-		hosts = append(hosts, equal.share(h))
+		hosts = append(hosts, equal.whole(h))
 		return nil
 	})
 	if err != nil {
@@ -279,16 +279,9 @@ func (d *decoder) hostRecord(p *Plan, line []byte) error {
 	if err := d.decode(line, &r); err != nil {
 		return err
 	}
-	c := r.Connection
 	h := HostPlan{
 		Host: r.Host, Wave: r.Wave, Turn: r.Turn, Group: r.Group, Place: r.Place,
-		Connection: Connection{
-			Type: c.Type, Address: c.Address, Port: c.Port, User: c.User, Jump: c.Jump,
-			HostKey: c.HostKey, HostKeyAlias: c.HostKeyAlias, Become: c.Become, IdentityFile: c.IdentityFile,
-			CertificateFile: c.CertificateFile, KnownHostsFile: c.KnownHostsFile,
-			HostKeyChecking: c.HostKeyChecking, ConnectTimeout: seconds(c.ConnectTimeout),
-		},
-	}
+	}.Via(r.Connection.connection())
 	decision := Decision{
 		Run: Run{
 			ConfirmTimeout: seconds(r.Run.ConfirmTimeout), Probe: r.Run.Probe,
@@ -297,9 +290,6 @@ func (d *decoder) hostRecord(p *Plan, line []byte) error {
 		},
 		Files: r.Files, DependsOn: r.DependsOn,
 		Facts: Facts{OpenSSH: r.Facts.OpenSSH, OS: r.Facts.OS},
-	}
-	if c.Machine != nil {
-		h.Connection.Machine = *c.Machine
 	}
 	if l := r.Facts.Sshd; l != nil {
 		decision.Facts.Listener = Listener{Path: l.Path, Args: l.Args, ConfigFile: l.ConfigFile, Fresh: l.Fresh}
@@ -323,6 +313,19 @@ func (d *decoder) hostRecord(p *Plan, line []byte) error {
 		return err
 	}
 	return d.same(line, d.spelled.host(h, decision))
+}
+
+func (r connectionRecord) connection() Connection {
+	c := Connection{
+		Type: r.Type, Address: r.Address, Port: r.Port, User: r.User, Jump: r.Jump,
+		HostKey: r.HostKey, HostKeyAlias: r.HostKeyAlias, Become: r.Become, IdentityFile: r.IdentityFile,
+		CertificateFile: r.CertificateFile, KnownHostsFile: r.KnownHostsFile,
+		HostKeyChecking: r.HostKeyChecking, ConnectTimeout: seconds(r.ConnectTimeout),
+	}
+	if r.Machine != nil {
+		c.Machine = *r.Machine
+	}
+	return c
 }
 
 func (d *decoder) change(line []byte) error {

@@ -148,7 +148,7 @@ func restoreHost(targets []schema.Target, o *Observed, done []Done) (HostPlan, s
 		}
 		diags[i].Where.Host, diags[i].Where.Address = o.Host, o.Connection.Address
 	}
-	return HostPlan{Host: o.Host, Connection: o.Connection}.With(d), diags
+	return HostPlan{Host: o.Host}.Via(o.Connection).With(d), diags
 }
 
 // restoring takes back what runs did to the files of one scene.

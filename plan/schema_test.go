@@ -16,7 +16,7 @@ func TestPlanFilesKeepTheirSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	local := samplePlan()
-	local.Hosts[0].Connection = plan.Connection{Type: schema.Local, Machine: plan.Machine{Hostname: "me", UID: 1000, Home: "/home/me"}}
+	local.Hosts[0] = local.Hosts[0].Via(plan.Connection{Type: schema.Local, Machine: plan.Machine{Hostname: "me", UID: 1000, Home: "/home/me"}})
 	decide(&local.Hosts[0], func(d *plan.Decision) { d.Files, d.DependsOn, d.Facts = nil, nil, plan.Facts{OpenSSH: "9.2p1"} })
 	restore := samplePlan()
 	restore.Mode = plan.Restore

@@ -9,23 +9,38 @@ import (
 	"unique"
 )
 
-// A sharing gives hosts that were read one after the other what equal ones have
-// in common, as Build does for those that it plans.
+// A sharing gives hosts that come one after the other what equal ones have in
+// common. Equal is of what a plan file says the same.
 type sharing struct {
-	decisions map[[sha256.Size]byte]*sharedDecision
-	spelled   *recordWriter
-	sum       hash.Hash
+	decisions   map[[sha256.Size]byte]*sharedDecision
+	connections map[string]*Connection
+	spelled     *recordWriter
+	sum         hash.Hash
 }
 
 func newSharing() *sharing {
 	return &sharing{
-		decisions: map[[sha256.Size]byte]*sharedDecision{},
-		spelled:   newRecordWriter(io.Discard), sum: sha256.New(),
+		decisions: map[[sha256.Size]byte]*sharedDecision{}, connections: map[string]*Connection{},
+		spelled: newRecordWriter(io.Discard), sum: sha256.New(),
 	}
 }
 
-// share returns the host with the decision of the first that is equal.
-func (s *sharing) share(h HostPlan) HostPlan {
+// connection returns the host with the connection of the first that is reached
+// like it.
+func (s *sharing) connection(h HostPlan) HostPlan {
+	s.spelled.encode(newConnectionRecord(*h.way)) // what Build and Read make is spelled without an error
+	if first, met := s.connections[s.spelled.line.String()]; met {
+		h.way = first
+	} else {
+		s.connections[s.spelled.line.String()] = h.way
+	}
+	return h
+}
+
+// whole returns the host with the connection and the decision of the first that
+// is equal. Build needs no more than connection: a fleet shares its decisions.
+func (s *sharing) whole(h HostPlan) HostPlan {
+	h = s.connection(h)
 	key := s.key(h)
 	if first, met := s.decisions[key]; met {
 		h.shared = first
@@ -60,6 +75,6 @@ func (s *sharing) key(h HostPlan) (key [sha256.Size]byte) {
 }
 
 func (s *sharing) add(record any) {
-	s.spelled.encode(record) // as it was read
+	s.spelled.encode(record)
 	s.sum.Write(s.spelled.line.Bytes())
 }

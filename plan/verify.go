@@ -42,7 +42,7 @@ func verifyHost(h HostPlan, d Decision, mode Mode) error {
 	if h.Host == "" || len(d.Files) > maxFiles {
 		return fmt.Errorf("it has no name or too many files")
 	}
-	if c := h.Connection; c.Type != schema.OverSSH && c.Type != schema.Local {
+	if c := h.Connection(); c.Type != schema.OverSSH && c.Type != schema.Local {
 		return fmt.Errorf("there is no connection type %q", c.Type)
 	}
 	if way := d.Facts.Listener.Reload; !knownWay(way) {

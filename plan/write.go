@@ -205,15 +205,9 @@ func newHeader(p *Plan) headerRecord {
 }
 
 func newHostRecord(h HostPlan, d Decision) hostRecord {
-	c := h.Connection
 	record := hostRecord{
 		Record: "host", Host: h.Host, Wave: h.Wave, Turn: h.Turn, ShardKey: ShardKey(h.Host), Group: h.Group,
-		Connection: connectionRecord{
-			Type: c.Type, Address: c.Address, Port: c.Port, User: c.User, Jump: c.Jump,
-			HostKey: c.HostKey, HostKeyAlias: c.HostKeyAlias, Become: c.Become, IdentityFile: c.IdentityFile,
-			CertificateFile: c.CertificateFile, KnownHostsFile: c.KnownHostsFile,
-			HostKeyChecking: c.HostKeyChecking, ConnectTimeout: c.ConnectTimeout.Seconds(),
-		},
+		Connection: newConnectionRecord(h.Connection()),
 		Run: runRecord{
 			ConfirmTimeout: d.Run.ConfirmTimeout.Seconds(), Probe: d.Run.Probe,
 			Rehearsal: d.Run.Rehearsal, AllowPending: d.Run.AllowPending,
@@ -223,12 +217,22 @@ func newHostRecord(h HostPlan, d Decision) hostRecord {
 		Facts: factsRecord{OpenSSH: d.Facts.OpenSSH, OS: d.Facts.OS},
 		Place: h.Place,
 	}
-	if c.Type == schema.Local {
-		record.Connection.Machine = &c.Machine
-	}
 	if l := d.Facts.Listener; l.Path != "" {
 		record.Facts.Sshd = &listenerRecord{Path: l.Path, Args: l.Args, ConfigFile: l.ConfigFile, Fresh: l.Fresh}
 		record.Facts.Reload = &reloadRecord{Method: l.Reload, Unit: l.Unit}
+	}
+	return record
+}
+
+func newConnectionRecord(c Connection) connectionRecord {
+	record := connectionRecord{
+		Type: c.Type, Address: c.Address, Port: c.Port, User: c.User, Jump: c.Jump,
+		HostKey: c.HostKey, HostKeyAlias: c.HostKeyAlias, Become: c.Become, IdentityFile: c.IdentityFile,
+		CertificateFile: c.CertificateFile, KnownHostsFile: c.KnownHostsFile,
+		HostKeyChecking: c.HostKeyChecking, ConnectTimeout: c.ConnectTimeout.Seconds(),
+	}
+	if c.Type == schema.Local {
+		record.Machine = &c.Machine
 	}
 	return record
 }

@@ -137,7 +137,7 @@ func everything(ctx context.Context, a access, h *lab.Host) (apply.Proof, time.D
 		return report.Proof, took, fmt.Errorf("second plan: got changes %+v (listener %+v), want none", p2.Hosts[0].Changes(), seen.Listener)
 	}
 
-	p3, err := restorePlan(ctx, d, a, h, p.Hosts[0].Connection)
+	p3, err := restorePlan(ctx, d, a, h, p.Hosts[0].Connection())
 	if err != nil {
 		return report.Proof, took, fmt.Errorf("plan of restore: %w", err)
 	}

@@ -139,7 +139,9 @@ func (t *trial) all(ctx context.Context) (outcome, state string, err error) {
 		return "", "", err
 	}
 	if t.fault.mute {
-		p.Hosts[0].Connection.ConnectTimeout = 5 * time.Second
+		c := p.Hosts[0].Connection()
+		c.ConnectTimeout = 5 * time.Second
+		p.Hosts[0] = p.Hosts[0].Via(c)
 	}
 	report, err := t.control(ctx, p)
 	t.healing.Wait()

@@ -284,8 +284,8 @@ func quoted(text string) string { return `"` + text + `"` }
 // whereText says on which host, in which file and in which part of it.
 func whereText(in instance) string {
 	text := in.change.File
-	if in.host.Connection.Type != schema.Local {
-		address := in.host.Connection.Address
+	if in.host.Connection().Type != schema.Local {
+		address := in.host.Connection().Address
 		if address == "" {
 			address = in.host.Host
 		}

@@ -23,9 +23,7 @@ func laptop() *plan.Plan {
 		if action == plan.NoOp {
 			interval = plan.Difference{Keyword: "ClientAliveInterval", Before: "30", After: "30"}
 		}
-		return plan.HostPlan{
-			Host: host, Connection: plan.Connection{Type: schema.OverSSH, Address: address},
-		}.With(plan.Decision{
+		return plan.HostPlan{Host: host}.Via(plan.Connection{Type: schema.OverSSH, Address: address}).With(plan.Decision{
 			Files: []plan.FileEdit{{Path: "/etc/ssh/sshd_config", Role: plan.MainFile}},
 			Changes: []plan.Change{{
 				Address: schema.Address{Block: "server", Name: "home", Key: host, HasKey: true},
@@ -34,9 +32,7 @@ func laptop() *plan.Plan {
 			}},
 		})
 	}
-	client := plan.HostPlan{
-		Host: schema.ThisMachine, Connection: plan.Connection{Type: schema.Local},
-	}.With(plan.Decision{
+	client := plan.HostPlan{Host: schema.ThisMachine}.Via(plan.Connection{Type: schema.Local}).With(plan.Decision{
 		Files: []plan.FileEdit{{Path: "~/.ssh/config", Role: plan.ClientFile}},
 		Changes: []plan.Change{{
 			Address: schema.Address{Block: "client", Name: "laptop"}, Host: schema.ThisMachine,

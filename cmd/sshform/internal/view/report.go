@@ -83,7 +83,7 @@ func (r Reported) fates() []apply.HostReport {
 	}
 	var hosts []apply.HostReport
 	for _, h := range r.Plan.Hosts {
-		fate := apply.HostReport{Host: h.Host, Address: h.Connection.Address, Wave: h.Wave, Outcome: apply.Unchanged}
+		fate := apply.HostReport{Host: h.Host, Address: h.Connection().Address, Wave: h.Wave, Outcome: apply.Unchanged}
 		if h.Changed() {
 			fate.Outcome = apply.Skipped
 		}
