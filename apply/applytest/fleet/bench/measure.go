@@ -202,8 +202,8 @@ func (o options) growth(ctx context.Context, dir string, t *table) error {
 	return nil
 }
 
-// memory is what one more host in flight costs, of as many hosts in all. The way
-// is long, so that all of them are really in flight.
+// memory is what one more host in flight costs. The way is long, so that all of
+// them are really in flight.
 func (o options) memory(ctx context.Context, dir string, t *table) error {
 	const few, many = 20, 120
 	s, err := startServer(2*many, 50*time.Millisecond)
@@ -221,7 +221,7 @@ func (o options) memory(ctx context.Context, dir string, t *table) error {
 		for n := range 3 {
 			var peaks []int
 			for j, parallel := range []int{few, many} {
-				r, err := trial{Work: m.work, Port: s.port, Hosts: 2 * many, Parallel: parallel, Interval: 10 + 100*i + 10*n + j, Dir: filepath.Join(dir, "memory")}.run()
+				r, err := trial{Work: m.work, Port: s.port, Hosts: 2 * parallel, Parallel: parallel, Interval: 10 + 100*i + 10*n + j, Dir: filepath.Join(dir, "memory")}.run()
 				if err != nil {
 					return err
 				}
