@@ -86,8 +86,9 @@ func (a access) dialer(h *lab.Host) dialer {
 // /run/sshd under the next (RuntimeDirectory in ssh@.service).
 func (d dialer) Dial(ctx context.Context, reach apply.Reach) (apply.Host, error) {
 	host, err := d.Dialer.Dial(ctx, reach)
-	for range 5 {
-		if err == nil || !d.patient || !strings.Contains(err.Error(), "before the banner") {
+	for range 20 {
+		var busy apply.Busy
+		if !d.patient || !errors.As(err, &busy) || !busy.TryAgain() {
 			break
 		}
 		host, err = d.Dialer.Dial(ctx, reach)

@@ -57,7 +57,7 @@ func TestPullMode(t *testing.T) {
 	if string(after) == string(before) {
 		t.Fatal("the service died before it had replaced the file")
 	}
-	check(t, unlocked(ctx, h, confirmTimeout+aMoment))
+	check(t, unlocked(ctx, h, 45*time.Second+aMoment))
 	after, err = h.ReadFile("/etc/ssh/sshd_config")
 	check(t, err)
 	if string(after) != string(before) {
@@ -120,7 +120,7 @@ func installPull(t *testing.T, h *lab.Host) {
 func deadlyReload(ctx context.Context, h *lab.Host) error {
 	_, err := h.Exec(ctx, "sh", "-ec", `
 cd /etc/sshform
-sed -i 's/client_alive_interval  = 60/client_alive_interval = 61\n  reload = "deadly"\n  verify {\n    confirm_timeout = "20s"\n  }/' main.sshform.hcl
+sed -i 's/client_alive_interval  = 60/client_alive_interval = 61\n  reload = "deadly"\n  verify {\n    confirm_timeout = "45s"\n  }/' main.sshform.hcl
 cat >/etc/deadly <<'END'
 #!/bin/sh
 pid=$(systemctl show -P MainPID sshform-pull.service)
