@@ -98,8 +98,7 @@ func readFile(fsys fs.FS, name string) (plan.File, error) {
 	if err != nil && hostLost(err) {
 		return plan.File{}, fmt.Errorf("read %s: %w", name, err)
 	}
-	f.RealPath = real
-	return f, nil
+	return found(f, real), nil
 }
 
 // readResolved reads a file whose links the host follows by itself, which
@@ -130,8 +129,16 @@ func readResolved(fsys fs.FS, resolver RealPather, name string) (plan.File, erro
 	case errors.Is(err, fs.ErrNotExist):
 		f = plan.File{State: plan.Dangling}
 	}
-	f.RealPath = "/" + real
-	return f, nil
+	return found(f, "/"+real), nil
+}
+
+// found is what was read where a path leads to.
+func found(f plan.File, real string) plan.File {
+	if real == plan.NullDevice {
+		f = plan.File{State: plan.Null}
+	}
+	f.RealPath = real
+	return f
 }
 
 // followLinks returns where a chain of links ends. A dangling one is an error

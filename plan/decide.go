@@ -104,6 +104,8 @@ func (f File) describe() string {
 		return "is a symbolic link to nothing"
 	case Directory:
 		return "is a folder"
+	case Null:
+		return "leads to " + NullDevice
 	}
 	return "cannot be read: " + f.Err
 }

@@ -365,6 +365,8 @@ func observeFile(name string) plan.File {
 	switch {
 	case err != nil:
 		return plan.File{State: plan.Unreadable, Err: err.Error()}
+	case real == plan.NullDevice:
+		return plan.File{State: plan.Null, RealPath: real}
 	case info.IsDir():
 		return plan.File{State: plan.Directory}
 	}

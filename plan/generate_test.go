@@ -46,7 +46,7 @@ func newGenerator(seed uint64, side schema.Side, release schema.Release, dir str
 		g.files[dir+"/d/"+g.dropIn()] = plan.DropInMark + "\n" + g.file(0)
 	}
 	if g.chance(0.05) {
-		g.links[dir+"/d/15-link.conf"] = "20-b.conf"
+		g.links[dir+"/d/15-link.conf"] = pick(g, "20-b.conf", "20-b.conf", plan.NullDevice)
 		g.files[dir+"/d/20-b.conf"] = g.file(0)
 	}
 	g.files[g.main] = g.file(2)

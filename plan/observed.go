@@ -46,7 +46,11 @@ const (
 	Dangling   // a symbolic link to nothing
 	Directory  // a folder where a file was expected
 	Unreadable // it is there, and Err says why it cannot be read
+	Null       // NullDevice, or a link to it: nothing is read, and nothing may be written
 )
+
+// NullDevice is where people link drop-ins to that shall not count.
+const NullDevice = "/dev/null"
 
 // A File is a file on a host as it was read.
 type File struct {

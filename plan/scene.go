@@ -115,6 +115,8 @@ func treeOf(o *Observed, side schema.Side) *sshconf.Tree {
 			tree.AddNode(name, sshconf.Node{State: sshconf.Dangling})
 		case Directory:
 			tree.AddNode(name, sshconf.Node{State: sshconf.Folder})
+		case Null: // everybody may write to it, which ssh does not accept in an included file
+			tree.AddNode(name, sshconf.Node{File: sshconf.Parse(nil), Foreign: side == schema.Client})
 		case Unreadable:
 			tree.AddNode(name, sshconf.Node{State: sshconf.Unreadable})
 		}

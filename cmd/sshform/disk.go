@@ -62,6 +62,8 @@ func (d *disk) file(name string) plan.File {
 	switch {
 	case err != nil:
 		return unreadable(err)
+	case real == os.DevNull:
+		return plan.File{State: plan.Null}
 	case info.IsDir():
 		return plan.File{State: plan.Directory}
 	case !info.Mode().IsRegular():
@@ -171,6 +173,9 @@ func (d *disk) follow(name string) (string, error) {
 		to, err := os.Readlink(here)
 		if err != nil {
 			return "", err
+		}
+		if to == plan.NullDevice {
+			return os.DevNull, nil // a system that does not run has none of its own
 		}
 		further := split(filepath.ToSlash(to))
 		if path.IsAbs(filepath.ToSlash(to)) {
