@@ -89,16 +89,17 @@ func child(args []string) error {
 
 // work is what is measured.
 func (t trial) work(ctx context.Context, c *controller) (func() error, error) {
-	f := newFloor(c.fleet, t.Port)
+	onFloor := func(work func(floor, int) error) (func() error, error) {
+		f := newFloor(c.fleet, t.Hosts)
+		return func() error { return fanOut(ctx, t.Hosts, t.Parallel, func(i int) error { return work(f, i) }) }, nil
+	}
 	switch t.Work {
 	case "read":
-		return func() error { return fanOut(ctx, t.Hosts, t.Parallel, f.read) }, nil
+		return onFloor(floor.read)
 	case "ask":
-		return func() error { return fanOut(ctx, t.Hosts, t.Parallel, f.ask) }, nil
+		return onFloor(floor.ask)
 	case "change":
-		return func() error {
-			return fanOut(ctx, t.Hosts, t.Parallel, func(i int) error { return f.change(i, t.Interval) })
-		}, nil
+		return onFloor(func(f floor, i int) error { return f.change(i, t.Interval) })
 	case "apply":
 		p, err := c.plan(ctx, t.Hosts, t.Interval, true)
 		return func() error { return c.apply(ctx, p, apply.Changed) }, err

@@ -35,12 +35,12 @@ type controller struct {
 // newController writes known_hosts for all hosts and as many further ones as others
 // says.
 func newController(dir string, port, hosts, others, parallel int, hashed bool) (*controller, error) {
-	f := fleet.New(hosts)
+	f := fleet.New(0) // the hosts themselves are in another process
 	f.Port = port
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	key, known, err := f.Write(dir, hashed, others)
+	key, known, err := f.Write(dir, hashed, hosts+others)
 	if err != nil {
 		return nil, err
 	}

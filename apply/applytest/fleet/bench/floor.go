@@ -31,10 +31,10 @@ type floor struct {
 	halt func() // called when read has read the file; nil is not
 }
 
-// newFloor makes the keys of all hosts, which costs the clients nothing.
-func newFloor(f *fleet.Fleet, port int) floor {
-	made := floor{port: port}
-	for i := range f.Len() {
+// newFloor makes the keys of so many hosts, which costs the clients nothing.
+func newFloor(f *fleet.Fleet, hosts int) floor {
+	made := floor{port: f.Port}
+	for i := range hosts {
 		made.keys = append(made.keys, f.HostKey(i))
 	}
 	return made

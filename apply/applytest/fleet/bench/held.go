@@ -42,7 +42,7 @@ func (t trial) hold(ctx context.Context, c *controller) (fleet.Weight, error) {
 	var err error
 	switch t.Work {
 	case "read":
-		f := newFloor(c.fleet, t.Port)
+		f := newFloor(c.fleet, t.Hosts)
 		f.halt = halt
 		before = fleet.Weigh()
 		err = fanOut(ctx, t.Hosts, t.Parallel, f.read)

@@ -70,7 +70,7 @@ func (o options) ratios(ctx context.Context, dir string, t *table) error {
 		return err
 	}
 	defer c.dialer.Close()
-	f := newFloor(c.fleet, s.port)
+	f := newFloor(c.fleet, 2*o.hosts)
 	all := map[string][]int64{}
 	var interval int
 	do := func(name string, work func() error) error {
@@ -199,7 +199,7 @@ func (o options) growth(ctx context.Context, dir string, t *table) error {
 		t.ratio("CPU per host, 10,000 hosts : 100, 10,000 "+kind+" known_hosts lines", float64(large.CPU)/many/float64(median(small)), 1.15)
 		t.add("plan of 10,000 hosts, 100 in flight, "+kind+" known_hosts: peak", float64(large.Peak)/1024, "MiB", 64)
 	}
-	return nil
+	return o.plansDeclared(ctx, filepath.Join(dir, "declared"), s.port, many, t)
 }
 
 // memory is what one more host in flight costs. The way is long, so that all of
