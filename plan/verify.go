@@ -143,8 +143,9 @@ func verifyEdit(e Edit, side schema.Side) error {
 
 // plainText are the characters besides letters and digits that the arguments of
 // managed keywords and the criteria of blocks need. No shell, and no other
-// language that a forged plan might aim at, makes anything of them.
-const plainText = " \t\"'=,.:*?!@/+-_%[]\\"
+// language that a forged plan might aim at, makes anything of them. A form feed
+// may end a line that comes back.
+const plainText = " \t\f\"'=,.:*?!@/+-_%[]\\"
 
 // verifyWritten accepts a line that is put into a file: only plain text stands
 // before its comment, and it runs nothing. Match exec, which ssh runs, is never

@@ -11,6 +11,10 @@ import (
 // says what is in force. It is for the floor that benchmarks compare with.
 const NaiveCommand = "cd /etc/ssh && umask 077 && cat >new && { [ ! -s new ] || { sshd -t -f new && mv new sshd_config && systemctl reload ssh; }; } && sshd -T"
 
+// RehearseCommand becomes an sshd for one login on the streams of the program.
+// It is for the same floor.
+const RehearseCommand = "exec /usr/sbin/sshd -i"
+
 // Questions is what a client sends to /bin/sh to learn what a plan has to know
 // of a host besides its files: what the machine is and which sshd listens, what
 // sshd -T says, and when the daemon read its files. Of each script it has the

@@ -19,7 +19,7 @@ import (
 
 // A trial is work in a process of its own, whose memory is its alone.
 type trial struct {
-	Work     string // "plan" or "apply"; "read", "ask" or "change" of the floor
+	Work     string // "plan" or "apply"; "read", "ask", "change" or "rehearsed" of the floor
 	Port     int
 	Hosts    int
 	Others   int // further lines of known_hosts
@@ -100,6 +100,8 @@ func (t trial) work(ctx context.Context, c *controller) (func() error, error) {
 		return onFloor(floor.ask)
 	case "change":
 		return onFloor(func(f floor, i int) error { return f.change(i, t.Interval) })
+	case "rehearsed":
+		return onFloor(func(f floor, i int) error { return f.rehearsed(i, t.Interval) })
 	case "apply":
 		p, err := c.plan(ctx, t.Hosts, t.Interval, true)
 		return func() error { return c.apply(ctx, p, apply.Changed) }, err

@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/pkg/sftp"
 	"golang.org/x/crypto/ssh"
@@ -41,12 +42,15 @@ func newFloor(f *fleet.Fleet, hosts int) floor {
 }
 
 func (f floor) login(i int) (*ssh.Client, error) {
-	address := net.JoinHostPort(fleet.Address(i), fmt.Sprint(f.port))
-	conn, err := net.Dial("tcp", address)
+	conn, err := net.Dial("tcp", net.JoinHostPort(fleet.Address(i), fmt.Sprint(f.port)))
 	if err != nil {
 		return nil, err
 	}
-	c, chans, reqs, err := ssh.NewClientConn(conn, address, &ssh.ClientConfig{
+	return f.loginOver(conn, i)
+}
+
+func (f floor) loginOver(conn net.Conn, i int) (*ssh.Client, error) {
+	c, chans, reqs, err := ssh.NewClientConn(conn, fleet.Address(i), &ssh.ClientConfig{
 		User: "root", Auth: []ssh.AuthMethod{ssh.PublicKeys(client)},
 		HostKeyCallback: ssh.FixedHostKey(f.keys[i]), HostKeyAlgorithms: []string{ssh.KeyAlgoED25519},
 	})
@@ -149,6 +153,16 @@ const nonce = "0123456789abcdef0123456789abcdef"
 // change is a naive edit by one exec: it reads, has one script write, check,
 // rename and reload, and logs in anew to look.
 func (f floor) change(i int, interval int) error {
+	return f.changeAfter(i, interval, func(*ssh.Client) error { return nil })
+}
+
+// rehearsed is the same with a login before it through an sshd that one more exec
+// becomes: three handshakes, and two connections at a time.
+func (f floor) rehearsed(i int, interval int) error {
+	return f.changeAfter(i, interval, func(c *ssh.Client) error { return f.rehearse(c, i) })
+}
+
+func (f floor) changeAfter(i int, interval int, first func(*ssh.Client) error) error {
 	c, err := f.login(i)
 	if err != nil {
 		return err
@@ -156,6 +170,9 @@ func (f floor) change(i int, interval int) error {
 	defer c.Close()
 	content, err := f.readBy(c)
 	if err != nil {
+		return err
+	}
+	if err := first(c); err != nil {
 		return err
 	}
 	content = append(fmt.Appendf(nil, "ClientAliveInterval %d\n", interval), content...)
@@ -169,6 +186,40 @@ func (f floor) change(i int, interval int) error {
 	defer again.Close()
 	return run(again, bytes.NewReader(nil))
 }
+
+func (f floor) rehearse(c *ssh.Client, i int) error {
+	ch, requests, err := c.OpenChannel("session", nil)
+	if err != nil {
+		return err
+	}
+	defer ch.Close()
+	go ssh.DiscardRequests(requests)
+	started, err := ch.SendRequest("exec", true, ssh.Marshal(struct{ Command string }{fleet.RehearseCommand}))
+	if err != nil || !started {
+		return errors.Join(errors.New("no rehearsal"), err)
+	}
+	inner, err := f.loginOver(inside{ch, c.Conn}, i)
+	if err != nil {
+		return err
+	}
+	defer inner.Close()
+	s, err := inner.NewSession()
+	if err != nil {
+		return err
+	}
+	return s.Close()
+}
+
+// inside is a connection through a channel of another one.
+type inside struct {
+	ssh.Channel
+	ssh.Conn
+}
+
+func (i inside) Close() error                     { return i.Channel.Close() }
+func (i inside) SetDeadline(time.Time) error      { return nil }
+func (i inside) SetReadDeadline(time.Time) error  { return nil }
+func (i inside) SetWriteDeadline(time.Time) error { return nil }
 
 // run is one exec that takes the file on its standard input.
 func run(c *ssh.Client, in io.Reader) error {

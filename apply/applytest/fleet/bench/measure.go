@@ -112,6 +112,7 @@ func (o options) ratios(ctx context.Context, dir string, t *table) error {
 			{"ask", onFloor(f.ask)},
 			{"plan", func() error { _, err := c.plan(ctx, o.hosts, interval+1, true); return err }},
 			{"change", onFloor(func(i int) error { return f.change(o.hosts+i, 1000+round) })},
+			{"rehearsed", onFloor(func(i int) error { return f.rehearsed(o.hosts+i, 2000+round) })},
 			{"apply", saved(true)},
 			{"nothing", func() error {
 				p, err := c.plan(ctx, o.hosts, interval, true)
@@ -138,8 +139,10 @@ func (o options) ratios(ctx context.Context, dir string, t *table) error {
 	t.add("plan, sshd -T compared", cpu("plan"), "ms CPU/host", 0)
 	t.ratio("plan : lean SFTP read", cpu("plan")/cpu("read"), 1.25)
 	t.ratio("plan : floor that asks whatever a plan does", cpu("plan")/cpu("ask"), 0)
+	t.add("floor: and a rehearsal login before it", cpu("rehearsed"), "ms CPU/host", 0)
 	t.add("apply, whole transaction", cpu("apply"), "ms CPU/host", 0)
 	t.ratio("apply : one-exec apply", cpu("apply")/cpu("change"), 1.9)
+	t.ratio("apply : one-exec apply after a rehearsal", cpu("apply")/cpu("rehearsed"), 0)
 	t.add("apply without rehearsal", cpu("apply without rehearsal"), "ms CPU/host", 0)
 	t.ratio("apply without rehearsal : one-exec apply", cpu("apply without rehearsal")/cpu("change"), 1.5)
 	t.ratio("apply where nothing changes : plan", cpu("nothing")/cpu("plan"), 1.05)
@@ -215,7 +218,7 @@ func (o options) memory(ctx context.Context, dir string, t *table) error {
 		work, what string
 		target     float64
 	}{
-		{"read", "floor: lean SFTP read", 0}, {"ask", "floor: asking what a plan asks", 0}, {"change", "floor: one-exec apply", 0}, {"plan", "plan", 200}, {"apply", "apply", 200},
+		{"read", "floor: lean SFTP read", 0}, {"ask", "floor: asking what a plan asks", 0}, {"change", "floor: one-exec apply", 0}, {"rehearsed", "floor: one-exec apply after a rehearsal", 0}, {"plan", "plan", 200}, {"apply", "apply", 200},
 	} {
 		var each []float64
 		for n := range 3 {
