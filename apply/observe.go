@@ -57,7 +57,7 @@ func Observe(ctx context.Context, cfg *schema.Config, opts ObserveOptions) iter.
 		defer cancel()
 		opts.Events = serialised(opts.Events)
 		opts.dumps = new(dumps)
-		hosts := byHost(cfg.Targets)
+		hosts := slices.Collect(cfg.Hosts())
 		done := make(chan *plan.Observed)
 		go func() {
 			defer close(done)
@@ -98,20 +98,6 @@ func (p *Progress) count(o *plan.Observed) {
 	if o.Err != "" {
 		p.Unreachable++
 	}
-}
-
-// byHost splits targets, which are sorted by host, into those of each host.
-func byHost(targets []schema.Target) [][]schema.Target {
-	var hosts [][]schema.Target
-	for start := 0; start < len(targets); {
-		end := start + 1
-		for end < len(targets) && targets[end].Host.Name == targets[start].Host.Name {
-			end++
-		}
-		hosts = append(hosts, targets[start:end])
-		start = end
-	}
-	return hosts
 }
 
 // serialised makes calls of f one at a time; nil becomes a func that does

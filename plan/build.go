@@ -41,20 +41,17 @@ func assemble(
 		Tool: opts.Tool, Mode: mode, Options: opts.Options, Variables: cfg.Variables,
 		Config: digestConfig(cfg), Inventory: digestInventory(cfg),
 	}
-	targets := byHost(cfg.Targets)
-	expected := len(targets)
-	if opts.Shards > 0 {
-		expected = 0 // only some of them come
+	if opts.Shards == 0 { // else only some of them come
+		p.Hosts = slices.Grow(p.Hosts, p.Inventory.Hosts) // or it would be there twice as it grows
 	}
-	p.Hosts = slices.Grow(p.Hosts, expected) // or it would be there twice as it grows
 	equal := newSharing()
 	var diags schema.Diagnostics
 	for o := range observed {
 		if o.Err != "" {
-			p.Unreachable = append(p.Unreachable, unreachable(o, targets[o.Host]))
+			p.Unreachable = append(p.Unreachable, unreachable(o, cfg.OnHost(o.Host)))
 			continue
 		}
-		host, hostDiags := decide(targets[o.Host], o)
+		host, hostDiags := decide(cfg.OnHost(o.Host), o)
 		diags = append(diags, hostDiags...)
 		p.Hosts = append(p.Hosts, equal.connection(host))
 		if opts.Contents {
@@ -71,7 +68,7 @@ func assemble(
 	slices.SortFunc(p.Hosts, func(a, b HostPlan) int { return strings.Compare(a.Host, b.Host) })
 	slices.SortFunc(p.Unreachable, func(a, b Unreachable) int { return strings.Compare(a.Host, b.Host) })
 	diags = append(diags, sameMachine(p.Hosts)...)
-	diags = append(diags, unreachableDiagnostics(p, len(targets))...)
+	diags = append(diags, unreachableDiagnostics(p, p.Inventory.Hosts)...)
 	declared, orderDiags := readOrders(cfg)
 	diags = append(diags, orderDiags...)
 	if opts.Shards > 0 {
@@ -84,25 +81,6 @@ func assemble(
 	}
 	p.Errored = diags.HasErrors()
 	return p, diags.Sorted()
-}
-
-// byHost splits targets into those of each host. Those of one host mostly
-// stand together, and then are not copied.
-func byHost(targets []schema.Target) map[string][]schema.Target {
-	hosts := map[string][]schema.Target{}
-	for start := 0; start < len(targets); {
-		name, end := targets[start].Host.Name, start+1
-		for end < len(targets) && targets[end].Host.Name == name {
-			end++
-		}
-		if earlier, met := hosts[name]; met {
-			hosts[name] = slices.Concat(earlier, targets[start:end])
-		} else {
-			hosts[name] = targets[start:end:end]
-		}
-		start = end
-	}
-	return hosts
 }
 
 func unreachable(o *Observed, targets []schema.Target) Unreachable {
@@ -204,9 +182,9 @@ func digestConfig(cfg *schema.Config) ConfigDigest {
 }
 
 func digestInventory(cfg *schema.Config) Inventory {
-	names := map[string]bool{}
-	for _, t := range cfg.Targets {
-		names[t.Host.Name] = true
+	hosts := 0
+	for range cfg.Hosts() {
+		hosts++
 	}
 	var all strings.Builder
 	for _, s := range cfg.Inventories {
@@ -215,7 +193,7 @@ func digestInventory(cfg *schema.Config) Inventory {
 	for _, t := range cfg.Targets {
 		fmt.Fprintf(&all, "%q %s\n", t.Host.Name, t.Address)
 	}
-	return Inventory{Digest: Sum([]byte(all.String())), Hosts: len(names), Sources: cfg.Inventories}
+	return Inventory{Digest: Sum([]byte(all.String())), Hosts: hosts, Sources: cfg.Inventories}
 }
 
 // buildHost decides about one host. All its targets become one transaction.

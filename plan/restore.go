@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"iter"
-	"maps"
 	"slices"
 	"strings"
 
@@ -15,18 +14,10 @@ import (
 // by host: those of the configuration that carried the edits, and for edits of
 // blocks that are gone, or that work on another file now, targets without
 // settings. Hosts of which nothing is to be taken back are left out.
-func RestoreTargets(targets []schema.Target, done map[string][]Done) []schema.Target {
+func RestoreTargets(cfg *schema.Config, done map[string][]Done) []schema.Target {
 	var all []schema.Target
-	for _, host := range slices.Sorted(maps.Keys(done)) {
-		var declared []schema.Target
-		for _, t := range targets {
-			if t.Host.Name == host {
-				declared = append(declared, t)
-			}
-		}
-		if len(declared) > 0 {
-			all = append(all, restoreTargets(declared, done[host])...)
-		}
+	for declared := range cfg.Hosts() {
+		all = append(all, restoreTargets(declared, done[declared[0].Host.Name])...)
 	}
 	return all
 }

@@ -91,7 +91,7 @@ func (p *past) apply(t rapid.TB, made *plan.Plan) {
 
 func (p *past) restore(t rapid.TB, done ...plan.Done) (*plan.Plan, schema.Diagnostics) {
 	all := map[string][]plan.Done{pastHost: done}
-	cfg := &schema.Config{Targets: plan.RestoreTargets(p.cfg.Targets, all)}
+	cfg := &schema.Config{Targets: plan.RestoreTargets(p.cfg, all)}
 	o := p.observeWith(cfg.Targets, func(targets []schema.Target, o *plan.Observed) plan.Asking {
 		return plan.RestoreAsks(targets, done, o)
 	})

@@ -2,6 +2,8 @@ package schema
 
 import (
 	"fmt"
+	"iter"
+	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -32,6 +34,37 @@ type Config struct {
 	Networks []Network
 	// Peers are client programs that are not managed but talk to the servers.
 	Peers []Peer
+}
+
+// Hosts yields the targets of each host.
+func (c *Config) Hosts() iter.Seq[[]Target] {
+	return func(yield func([]Target) bool) {
+		for rest := c.Targets; len(rest) > 0; {
+			on := sameHost(rest)
+			if !yield(on) {
+				return
+			}
+			rest = rest[len(on):]
+		}
+	}
+}
+
+// OnHost returns the targets of a host; none for a host that has none.
+func (c *Config) OnHost(name string) []Target {
+	from := sort.Search(len(c.Targets), func(i int) bool { return c.Targets[i].Host.Name >= name })
+	if from == len(c.Targets) || c.Targets[from].Host.Name != name {
+		return nil
+	}
+	return sameHost(c.Targets[from:])
+}
+
+// sameHost returns the targets that have the first one's host.
+func sameHost(targets []Target) []Target {
+	end := 1
+	for end < len(targets) && targets[end].Host.Name == targets[0].Host.Name {
+		end++
+	}
+	return targets[:end:end]
 }
 
 // A Source is a file of the configuration.

@@ -211,7 +211,7 @@ func (p *program) makeRestore(ctx context.Context, o *restoring, d *dialer) (*ma
 		return nil, err
 	}
 	back := *cfg
-	back.Targets = plan.RestoreTargets(cfg.Targets, done)
+	back.Targets = plan.RestoreTargets(cfg, done)
 	observed := apply.Observe(ctx, &back, apply.ObserveOptions{
 		Dialer: kept, Parallelism: o.parallelism, Events: p.view().Event,
 		Asks: func(targets []schema.Target, seen *plan.Observed) plan.Asking {

@@ -29,12 +29,12 @@ func (l *loader) config() *schema.Config {
 	}
 	c.Variables = l.variables()
 	targets := l.targets(c)
-	l.checkOwners(targets)
 	c.Targets = make([]schema.Target, len(targets))
 	for i, t := range targets {
 		c.Targets[i] = *t.Target
 		t.Target = &c.Targets[i] // not twice in memory
 	}
+	l.checkOwners(c)
 	c.Inventories = l.inventories
 	c.Networks = l.networks()
 	c.Rollouts = l.rollouts()

@@ -2,7 +2,6 @@ package hclfile
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -19,25 +18,21 @@ type owned struct {
 }
 
 // checkOwners reports keywords that two blocks manage for the same host, and
-// hosts that two blocks reach in different ways. Targets are sorted by host.
-func (l *loader) checkOwners(targets []*instance) {
-	for len(targets) > 0 {
-		end := slices.IndexFunc(targets, func(t *instance) bool { return t.Host.Name != targets[0].Host.Name })
-		if end < 0 {
-			end = len(targets)
+// hosts that two blocks reach in different ways.
+func (l *loader) checkOwners(c *schema.Config) {
+	for targets := range c.Hosts() {
+		if len(targets) > 1 {
+			l.checkOwnersOn(targets)
+			l.checkConnections(targets)
 		}
-		if end > 1 {
-			l.checkOwnersOn(targets[:end])
-			l.checkConnections(targets[:end])
-		}
-		targets = targets[end:]
 	}
 }
 
 // checkOwnersOn looks at the targets of one host, at each setting once.
-func (l *loader) checkOwnersOn(targets []*instance) {
-	owners := map[owned]*instance{}
-	for _, t := range targets {
+func (l *loader) checkOwnersOn(targets []schema.Target) {
+	owners := map[owned]*schema.Target{}
+	for i := range targets {
+		t := &targets[i]
 		o := owned{file: mainFile(t), scope: scopeOf(t), side: t.Side()}
 		for _, settings := range [][]schema.Setting{t.Settings, t.Unset} {
 			for _, s := range settings {
@@ -55,12 +50,12 @@ func (l *loader) checkOwnersOn(targets []*instance) {
 	}
 }
 
-func (l *loader) twoOwners(t, first *instance, s schema.Setting, o owned) {
-	if other := first.keywordRange(s.Keyword); later(other, s.Range) {
+func (l *loader) twoOwners(t, first *schema.Target, s schema.Setting, o owned) {
+	if other := keywordRange(first, s.Keyword); later(other, s.Range) {
 		t, first, s.Range = first, t, other
 	}
 	name := fmt.Sprintf("%s (%s)", s.Keyword.HCL(), s.Keyword)
-	other := first.keywordRange(s.Keyword)
+	other := keywordRange(first, s.Keyword)
 	count := "for everybody"
 	if o.scope != "" {
 		count = fmt.Sprintf("in the block %q", o.scope)
@@ -79,8 +74,8 @@ func later(a, b schema.Range) bool {
 
 func blockName(a schema.Address) string { return fmt.Sprintf("%s %q", a.Block, a.Name) }
 
-// keywordRange is where the instance sets or unsets a keyword.
-func (t *instance) keywordRange(k schema.Keyword) schema.Range {
+// keywordRange is where a target sets or unsets a keyword.
+func keywordRange(t *schema.Target, k schema.Keyword) schema.Range {
 	for _, settings := range [][]schema.Setting{t.Settings, t.Unset} {
 		for _, s := range settings {
 			if s.Keyword == k {
@@ -93,7 +88,7 @@ func (t *instance) keywordRange(k schema.Keyword) schema.Range {
 
 // mainFile is the main file of a target, with the default filled in. A drop-in
 // belongs to it: both are one configuration to sshd.
-func mainFile(t *instance) string {
+func mainFile(t *schema.Target) string {
 	switch {
 	case t.File.Path != "":
 		return t.File.Path
@@ -105,7 +100,7 @@ func mainFile(t *instance) string {
 
 // scopeOf makes scopes comparable: criteria are compared without case, and no
 // pattern means all.
-func scopeOf(t *instance) string {
+func scopeOf(t *schema.Target) string {
 	if t.Side() == schema.Client {
 		if t.Scope.Patterns == "" || t.Scope.Patterns == "*" {
 			return "Host *"
@@ -123,7 +118,7 @@ func scopeOf(t *instance) string {
 }
 
 // checkConnections reports a host that two blocks reach in different ways.
-func (l *loader) checkConnections(targets []*instance) {
+func (l *loader) checkConnections(targets []schema.Target) {
 	first := targets[0]
 	for _, t := range targets[1:] {
 		if t.Connection.Or(t.Fallback) == first.Connection.Or(first.Fallback) {

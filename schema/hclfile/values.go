@@ -48,7 +48,7 @@ func (l *loader) instanceValue(inst *instance, definitions []schema.Definition) 
 	}
 	attributes["address"] = cty.StringVal(inst.Address.String())
 	attributes["host"] = inst.host.value
-	attributes["path"] = cty.StringVal(mainFile(inst))
+	attributes["path"] = cty.StringVal(mainFile(inst.Target))
 	if inst.Side() == schema.Server {
 		attributes["match"] = optional(inst.Scope.Match)
 		return cty.ObjectVal(attributes)

@@ -28,7 +28,8 @@ func restorePlan(ctx context.Context, d apply.Dialer, a access, h *lab.Host, con
 	}
 	run := records.Runs[0]
 	done := map[string][]plan.Done{h.Name: {{Run: run.Run, Files: run.Files, Old: run.Old}}}
-	cfg := &schema.Config{Dir: "/", Targets: plan.RestoreTargets([]schema.Target{target(a, h, interval("45"))}, done)}
+	declared := &schema.Config{Targets: []schema.Target{target(a, h, interval("45"))}}
+	cfg := &schema.Config{Dir: "/", Targets: plan.RestoreTargets(declared, done)}
 	asks := func(targets []schema.Target, o *plan.Observed) plan.Asking {
 		return plan.RestoreAsks(targets, done[h.Name], o)
 	}
