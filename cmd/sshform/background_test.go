@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strconv"
 	"strings"
 	"sync"
@@ -65,6 +66,8 @@ func (b *beside) start(ts *testscript.TestScript, program string, args []string)
 	for _, name := range []string{"PATH", "HOME", "SSHFORM_STATE", "SSHFORM_POLICY", "TERM", "TZ", "WORK"} {
 		b.cmd.Env = append(b.cmd.Env, name+"="+ts.Getenv(name))
 	}
+	// A suite that runs under nohup would hand down that SIGHUP is ignored.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	said, err := os.Create(ts.MkAbs("said"))
 	ts.Check(err)
 	out, err := b.cmd.StdoutPipe()
