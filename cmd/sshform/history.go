@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -53,7 +56,10 @@ func (p *program) showRuns(ctx context.Context, runs []string, whole, asJSON boo
 	var histories []apply.History
 	for _, run := range runs {
 		h, err := apply.ReadHistory(folder, run)
-		if err != nil {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return problem("Run not found", fmt.Sprintf("There is no journal of the run %s in %s. sshform history lists those that there are.", view.Clean(run), folder))
+		case err != nil:
 			return problem("History cannot be read", sentence(err))
 		}
 		histories = append(histories, h)
