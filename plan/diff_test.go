@@ -542,9 +542,9 @@ func (c *diffCase) declared(change plan.Change) error {
 	return nil
 }
 
-// named demands of a plan for everybody that it names blocks where somebody
-// still has another value. ssh has values without any line: BatchMode makes
-// one on Debian.
+// named demands of a plan for everybody that it names blocks where a login that
+// it knows of still has another value. One login stands for each block: who else
+// is in it, nobody asks.
 func (c *diffCase) named(change plan.Change, after map[plan.Login]plan.Answer) error {
 	i := slices.IndexFunc(c.targets, func(t schema.Target) bool { return t.Address == change.Address })
 	t := c.targets[i]
@@ -554,8 +554,10 @@ func (c *diffCase) named(change plan.Change, after map[plan.Login]plan.Answer) e
 	for _, s := range slices.Concat(t.Settings, t.Unset) {
 		name := s.Keyword.Lower()
 		all := change.Expect[0].Values[s.Keyword]
-		for login, answer := range after {
-			if spelledAs(name, all, answer.Values[name]) {
+		for _, e := range change.Expect {
+			login := e.Login
+			answer, asked := after[login]
+			if !asked || spelledAs(name, all, answer.Values[name]) {
 				continue
 			}
 			if allowed, err := c.allowed(login, name); err != nil || len(allowed) > 1 {
