@@ -523,9 +523,6 @@ func (c *diffCase) judgeAll(p *plan.Plan, logins []plan.Login, before, after map
 		if err := c.declared(change); err != nil {
 			return err
 		}
-		if err := c.named(change, after); err != nil {
-			return err
-		}
 	}
 	return nil
 }
@@ -537,36 +534,6 @@ func (c *diffCase) declared(change plan.Change) error {
 		is := change.Expect[0].Values[s.Keyword]
 		if is != s.Argument && !(s.Argument == "none" && is == "*=0") {
 			return fmt.Errorf("%s expects %s %q, not %q", change.Address, s.Keyword, is, s.Argument)
-		}
-	}
-	return nil
-}
-
-// named demands of a plan for everybody that it names blocks where a login that
-// it knows of still has another value. One login stands for each block: who else
-// is in it, nobody asks.
-func (c *diffCase) named(change plan.Change, after map[plan.Login]plan.Answer) error {
-	i := slices.IndexFunc(c.targets, func(t schema.Target) bool { return t.Address == change.Address })
-	t := c.targets[i]
-	if c.judge.side == schema.Client || t.Scope != (schema.Scope{}) {
-		return nil
-	}
-	for _, s := range slices.Concat(t.Settings, t.Unset) {
-		name := s.Keyword.Lower()
-		all := change.Expect[0].Values[s.Keyword]
-		for _, e := range change.Expect {
-			login := e.Login
-			answer, asked := after[login]
-			if !asked || spelledAs(name, all, answer.Values[name]) {
-				continue
-			}
-			if allowed, err := c.allowed(login, name); err != nil || len(allowed) > 1 {
-				return err // or another target's doing
-			}
-			keeps := fmt.Sprintf(" keeps %s = ", s.Keyword.HCL())
-			if !slices.ContainsFunc(change.Notes, func(note string) bool { return strings.Contains(note, keeps) }) {
-				return fmt.Errorf("%s: nothing says that %+v has %s %q, unlike everybody's %q: %q", change.Address, login, name, answer.Values[name], all, change.Notes)
-			}
 		}
 	}
 	return nil
