@@ -169,21 +169,21 @@ func (l *loader) forget() {
 		return // what failed shall not be told again
 	}
 	kept := map[node]bool{}
-	var keep func(hcl.Expression)
-	keep = func(expr hcl.Expression) {
-		for _, n := range l.needs(expr) {
-			if kept[n] {
-				continue
-			}
-			kept[n] = true
-			for _, inner := range l.nodes[n].expressions() {
-				keep(inner)
-			}
+	var keep func(node)
+	keep = func(n node) {
+		if kept[n] {
+			return
+		}
+		kept[n] = true
+		for _, need := range l.needsOf(n) {
+			keep(need.node)
 		}
 	}
 	for _, b := range slices.Concat(l.all("check"), l.all("output")) {
 		for _, expr := range b.expressions() {
-			keep(expr)
+			for _, n := range l.needs(expr) {
+				keep(n)
+			}
 		}
 	}
 	l.contexts, l.byName = map[hcl.Expression]seen{}, map[string][]*host{}
