@@ -188,10 +188,12 @@ alive() {
 
 # ports: where sshd is to listen, as the configuration on disk has it.
 ports() {
-	need_folder
-	sshd -T -C user=root,host=localhost,addr=127.0.0.1,laddr=127.0.0.1,lport=22,rdomain= 2>/dev/null |
-		awk 'tolower($1) == "port" { print $2 }'
+	dumped() {
+		messages=$(sshd -T -C user=root,host=localhost,addr=127.0.0.1,laddr=127.0.0.1,lport=22,rdomain= 2>&1)
+	}
+	with_folder dumped
 	drop_folder
+	printf '%s\n' "$messages" | awk 'tolower($1) == "port" { print $2 }'
 }
 
 # answers: somebody listens on one of the ports.
