@@ -230,7 +230,7 @@ func (t *transaction) digestPaths() []string {
 // What it could not compute is read again in check.
 func (t *transaction) compareDigests(output []byte) error {
 	t.digests = make([]string, len(t.files)+len(t.plan.DependsOn()))
-	for _, line := range sayings(output) {
+	for line := range sayings(output) {
 		if line.key == "unfit" {
 			t.unfit = append(t.unfit, line)
 		}

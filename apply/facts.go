@@ -82,7 +82,7 @@ func readMachine(output []byte) (machine, error) {
 	}
 	var kernel, system string
 	single["kernel"], single["system"] = &kernel, &system
-	for _, line := range sayings(output) {
+	for line := range sayings(output) {
 		if field, known := single[line.key]; known {
 			*field = line.value
 			continue

@@ -22,7 +22,7 @@ import (
 // What is wrong with one of them is told in its entry; an error means that the
 // host cannot be read any more.
 func readPaths(ctx context.Context, fsys fs.FS, asking plan.Asking, known *dumps, files map[string]plan.File, folders map[string]plan.Folder) error {
-	together, inner := errgroup.WithContext(ctx)
+	var together errgroup.Group
 	together.SetLimit(filesTogether)
 	var mu sync.Mutex
 	aFile := func(name string) error {
@@ -31,14 +31,14 @@ func readPaths(ctx context.Context, fsys fs.FS, asking plan.Asking, known *dumps
 		mu.Lock()
 		defer mu.Unlock()
 		files[name] = f
-		return cmp.Or(err, inner.Err())
+		return cmp.Or(err, ctx.Err())
 	}
 	aFolder := func(name string) error {
 		f, err := readFolder(fsys, name)
 		mu.Lock()
 		defer mu.Unlock()
 		folders[name] = f
-		return cmp.Or(err, inner.Err())
+		return cmp.Or(err, ctx.Err())
 	}
 	own := func() error { return nil } // what is read without a goroutine of its own
 	if n := len(asking.Files); n > 0 {

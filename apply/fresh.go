@@ -78,7 +78,7 @@ func askTimes(ctx context.Context, shell Shell, m *machine, l *listener, pidFile
 		return times{}, failure(step, answer)
 	}
 	t := times{settled: map[string]int64{}, changed: map[string]int64{}}
-	for _, line := range sayings(answer.Stdout) {
+	for line := range sayings(answer.Stdout) {
 		switch line.key {
 		case "load":
 			t.load = t.stamp(line.value)

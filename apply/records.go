@@ -94,7 +94,7 @@ func listedRecords(fsys fs.FS, state string, output []byte) (Records, error) {
 	var all Records
 	original := map[string]bool{}
 	verdicts := map[string]string{}
-	for _, line := range sayings(output) {
+	for line := range sayings(output) {
 		switch line.key {
 		case "run":
 			id, verdict, _ := strings.Cut(line.value, " ")

@@ -235,7 +235,7 @@ func (t *transaction) act(ctx context.Context, name string) error {
 	if answer.Status == 0 {
 		return nil
 	}
-	for _, line := range sayings(answer.Stdout) {
+	for line := range sayings(answer.Stdout) {
 		if line.key == "stale" {
 			return &verdictError{Stale, fmt.Errorf("%s: somebody changed it at this very moment", line.value)}
 		}

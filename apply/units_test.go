@@ -2,6 +2,7 @@ package apply
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/sshform/sshform/plan"
 	"github.com/sshform/sshform/schema"
+	"github.com/sshform/sshform/schema/testenv"
 )
 
 func TestOptionsFromTitle(t *testing.T) {
@@ -291,6 +293,31 @@ func TestReadAllTakesAnySize(t *testing.T) {
 	for _, size := range []int64{-1 << 62, 0, 3, 8, maxFileSize} {
 		if got, err := readAll(strings.NewReader("Port 22\n"), size); err != nil || string(got) != "Port 22\n" {
 			t.Errorf("size %d: got %q, %v, want the file", size, got, err)
+		}
+	}
+}
+
+// A shell reads the same commands with and without comments.
+func TestScriptsWithoutComments(t *testing.T) {
+	bash := testenv.Program(t, "bash")
+	commands := func(script string) string {
+		cmd := exec.Command(bash, "--posix", "--pretty-print", "/dev/stdin")
+		cmd.Stdin = strings.NewReader(script)
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("bash: %v: %s", err, out)
+		}
+		return strings.TrimLeft(strings.ReplaceAll(string(out), "\n\n", "\n"), "\n")
+	}
+	for source, sent := range map[string]string{
+		factsSource: factsScript, askSource: askScript, freshSource: freshScript,
+		beginSource: beginScript, unlockSource: unlockScript, recordsSource: recordsScript,
+	} {
+		if strings.Contains(sent, "\n#") || len(sent) >= len(source) {
+			t.Errorf("comments were left in:\n%s", sent)
+		}
+		if diff := cmp.Diff(commands(source), commands(sent)); diff != "" {
+			t.Errorf("the shell reads something else (-whole +sent):\n%s", diff)
 		}
 	}
 }

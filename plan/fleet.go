@@ -104,6 +104,15 @@ func (f *fleet) key(targets []schema.Target, order []int, o *Observed) [sha256.S
 type fingerprint struct {
 	spelled []byte
 	managed map[schema.Side][]string // keywords in lower case, listed once
+	names   []string                 // of what is being spelled, used again
+	logins  []Login                  // the same
+}
+
+// sorted lists the keys of a map in names.
+func sorted[V any](names []string, of map[string]V) []string {
+	names = slices.AppendSeq(names[:0], maps.Keys(of))
+	slices.Sort(names)
+	return names
 }
 
 func (b *fingerprint) number(n int) { b.spelled = binary.AppendVarint(b.spelled, int64(n)) }
@@ -137,7 +146,8 @@ func (b *fingerprint) host(o *Observed) {
 	b.text(o.Release.Vendor, o.OS, o.Home, o.User, o.Mute)
 	b.number(o.UID)
 	b.number(len(o.Files))
-	for _, name := range slices.Sorted(maps.Keys(o.Files)) {
+	b.names = sorted(b.names, o.Files)
+	for _, name := range b.names {
 		f := o.Files[name]
 		b.text(name, f.RealPath, f.Err)
 		b.number(len(f.Bytes))
@@ -148,7 +158,8 @@ func (b *fingerprint) host(o *Observed) {
 		b.number(f.GID)
 	}
 	b.number(len(o.Folders))
-	for _, name := range slices.Sorted(maps.Keys(o.Folders)) {
+	b.names = sorted(b.names, o.Folders)
+	for _, name := range b.names {
 		f := o.Folders[name]
 		b.text(name, f.Err)
 		b.texts(f.Names)
@@ -159,7 +170,9 @@ func (b *fingerprint) host(o *Observed) {
 	b.texts(l.Args)
 	b.flag(l.PID == 1)
 	b.number(len(o.Answers))
-	for _, login := range slices.SortedFunc(maps.Keys(o.Answers), compareLogins) {
+	b.logins = slices.AppendSeq(b.logins[:0], maps.Keys(o.Answers))
+	slices.SortFunc(b.logins, compareLogins)
+	for _, login := range b.logins {
 		b.answer(login, o.Answers[login])
 	}
 }

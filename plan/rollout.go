@@ -7,7 +7,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/sshform/sshform/schema"
 )
@@ -166,22 +165,24 @@ func hostVariables(cfg *schema.Config) map[string]map[string]string {
 // spread orders hosts by the hash of their names, which is stable and follows
 // no rack, and interleaves the groups that value makes of them.
 func spread(hosts []string, value func(host string) string) []string {
-	groups := map[string][]string{}
-	for _, host := range hosts {
-		groups[value(host)] = append(groups[value(host)], host)
-	}
-	for _, group := range groups {
-		slices.SortFunc(group, func(a, b string) int { return strings.Compare(ShardKey(a), ShardKey(b)) })
-	}
 	type place struct {
-		host string
-		at   float64 // how far through its group, so that groups end together
+		host   string
+		number uint64
+		at     float64 // how far through its group, so that groups end together
+	}
+	groups := map[string][]place{}
+	for _, host := range hosts {
+		group := value(host)
+		groups[group] = append(groups[group], place{host: host, number: shardNumber(host)})
 	}
 	var places []place
 	for _, name := range slices.Sorted(maps.Keys(groups)) {
-		for i, host := range groups[name] {
-			places = append(places, place{host, (float64(i) + 0.5) / float64(len(groups[name]))})
+		group := groups[name]
+		slices.SortFunc(group, func(a, b place) int { return cmp.Compare(a.number, b.number) })
+		for i := range group {
+			group[i].at = (float64(i) + 0.5) / float64(len(group))
 		}
+		places = append(places, group...)
 	}
 	slices.SortStableFunc(places, func(a, b place) int { return cmp.Compare(a.at, b.at) })
 	ordered := make([]string, len(places))

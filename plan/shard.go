@@ -3,7 +3,7 @@ package plan
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
+	"fmt"
 
 	"github.com/sshform/sshform/schema"
 )
@@ -14,15 +14,15 @@ const MaxShards = 100_000
 // ShardKey returns the first 8 bytes of the SHA-256 of a host's name in hex.
 // It depends on nothing else, so that every machine splits a fleet alike. The
 // hosts of a wave take their turns in the same order.
-func ShardKey(host string) string {
-	sum := sha256.Sum256([]byte(host))
-	return hex.EncodeToString(sum[:8])
-}
+func ShardKey(host string) string { return fmt.Sprintf("%016x", shardNumber(host)) }
 
 // Shard returns the shard of a host, 0 to total-1.
-func Shard(host string, total int) int {
+func Shard(host string, total int) int { return int(shardNumber(host) % uint64(total)) }
+
+// shardNumber is the ShardKey as a number, which sorts the same.
+func shardNumber(host string) uint64 {
 	sum := sha256.Sum256([]byte(host))
-	return int(binary.BigEndian.Uint64(sum[:8]) % uint64(total))
+	return binary.BigEndian.Uint64(sum[:8])
 }
 
 // OfShard returns the configuration with the targets of one shard only, for

@@ -110,7 +110,7 @@ func (a Address) String() string {
 	if !a.HasKey {
 		return a.Block + "." + a.Name
 	}
-	return fmt.Sprintf("%s.%s[%q]", a.Block, a.Name, a.Key)
+	return a.Block + "." + a.Name + "[" + strconv.Quote(a.Key) + "]"
 }
 
 // Side returns the side that the addressed block declares.

@@ -72,17 +72,18 @@ func ask[T any](f *files, grant int64, do func(*sftp.Client) (T, error)) (T, err
 	}
 	wire := f.sftp.wire
 	wire.grant(grant)
-	ctx, cancel := context.WithTimeoutCause(f.ctx, f.host.dialer.requestTimeout(), &TimeoutError{What: "sftp-server"})
-	defer cancel()
-	defer context.AfterFunc(ctx, func() { wire.session.wg.Go(func() { wire.Close() }) })()
+	end := func(cause error) { wire.session.wg.Go(func() { wire.end(cause) }) }
+	late := time.AfterFunc(f.host.dialer.requestTimeout(), func() { end(&TimeoutError{What: "sftp-server"}) })
+	defer late.Stop()
+	defer context.AfterFunc(f.ctx, func() { end(io.EOF) })()
 	value, err := do(client)
 	switch {
-	case err != nil && ctx.Err() != nil:
-		return none, context.Cause(ctx)
-	case errors.Is(err, sftp.ErrSSHFxConnectionLost):
-		err = wire.because(err)
+	case err == nil:
+		return value, nil
+	case f.ctx.Err() != nil:
+		return none, context.Cause(f.ctx)
 	}
-	return value, wire.session.because(err)
+	return value, wire.because(err)
 }
 
 func (f *files) path(op, name string) (string, error) {

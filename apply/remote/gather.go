@@ -14,10 +14,10 @@ const gatherMost = 64 << 10
 // packet, and requests that travel together are several small ones: gathered,
 // they are one system call and one segment, and the host is woken up once.
 type gathering struct {
-	// gathers starts a goroutine that belongs to the session and reports
-	// whether it did; nil writes at once, as in the handshake, whose errors
-	// matter where they occur.
-	gathers func(func()) bool
+	// gathers starts writing in a goroutine that belongs to the session and
+	// reports whether it did; nil writes at once, as in the handshake, whose
+	// errors matter where they occur.
+	gathers func() bool
 	buffers *buffers
 	room    *sync.Cond
 	out     *[]byte // to be written; nil is nothing
@@ -30,7 +30,8 @@ type gathering struct {
 func (l *link) gatherWith(start func(func()) bool, from *buffers) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.gathers, l.buffers, l.room = start, from, sync.NewCond(&l.mu)
+	pour := l.pour
+	l.gathers, l.buffers, l.room = func() bool { return start(pour) }, from, sync.NewCond(&l.mu)
 }
 
 // gather takes what is to be written. It is called with mu held.
@@ -46,7 +47,7 @@ func (l *link) gather(p []byte) (int, error) {
 	}
 	*l.out = append(*l.out, p...)
 	if !l.writing {
-		l.writing = l.gathers(l.pour)
+		l.writing = l.gathers()
 		if !l.writing { // the session is being closed
 			l.out = nil
 		}

@@ -1,7 +1,6 @@
 package remote
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"os"
@@ -142,18 +141,25 @@ func (c *hostCheck) doubt(key ssh.PublicKey, doubt KeyDoubt) *HostKeyError {
 func (c *hostCheck) trust(key ssh.PublicKey) error {
 	c.known.mu.RLock()
 	defer c.known.mu.RUnlock()
-	if err := c.revoked(key, c.name); err != nil {
+	plain := written(plainKey(key))
+	cert, certified := key.(*ssh.Certificate)
+	all := []writtenKey{plain}
+	if certified {
+		all = append(all, written(cert.SignatureKey))
+	}
+	if err := c.revoked(key, all, c.name); err != nil {
 		return err
 	}
-	if cert, ok := key.(*ssh.Certificate); ok {
+	if certified {
 		for _, name := range []string{c.name, c.bare} {
-			if _, found := c.known.withKey(cert.SignatureKey, name, markAuthority); found {
+			if _, found := c.known.withKey(all[1], name, markAuthority); found {
 				return c.certified(cert)
 			}
 		}
-		key = cert.Key // no authority for it: ssh falls back to the key inside
+		// No authority for it: ssh falls back to the key inside.
+		key, all = cert.Key, all[:1]
 	}
-	if _, found := c.known.withKey(key, c.name, ""); found {
+	if _, found := c.known.withKey(plain, c.name, ""); found {
 		return nil
 	}
 	if others := c.others(c.name); len(others) > 0 {
@@ -163,10 +169,10 @@ func (c *hostCheck) trust(key ssh.PublicKey) error {
 	}
 	// On another port, a line without the port counts if it has this very key.
 	if c.name != c.bare {
-		if err := c.revoked(key, c.bare); err != nil {
+		if err := c.revoked(key, all, c.bare); err != nil {
 			return err
 		}
-		if _, found := c.known.withKey(key, c.bare, ""); found {
+		if _, found := c.known.withKey(plain, c.bare, ""); found {
 			return nil
 		}
 	}
@@ -186,13 +192,9 @@ func (c *hostCheck) others(name string) (out []KnownKey) {
 }
 
 // revoked looks for a @revoked line of the key or of its authority.
-func (c *hostCheck) revoked(key ssh.PublicKey, name string) error {
-	keys := []ssh.PublicKey{plainKey(key)}
-	if cert, ok := key.(*ssh.Certificate); ok {
-		keys = append(keys, cert.SignatureKey)
-	}
-	for _, k := range keys {
-		if at, found := c.known.withKey(k, name, markRevoked); found {
+func (c *hostCheck) revoked(key ssh.PublicKey, all []writtenKey, name string) error {
+	for _, one := range all {
+		if at, found := c.known.withKey(one, name, markRevoked); found {
 			doubt := c.doubt(key, KeyRevoked)
 			doubt.Known = []KnownKey{c.known.known(at)}
 			return doubt
@@ -229,7 +231,7 @@ func (c *hostCheck) accept(key ssh.PublicKey) error {
 	// Another connection may have learnt the host meanwhile.
 	for _, at := range k.names.lines(c.name) {
 		if l := k.line(at); l.marker == "" && l.matches(c.name) {
-			if l.blob == base64.StdEncoding.EncodeToString(key.Marshal()) {
+			if l.blob == written(key).blob {
 				return nil
 			}
 			doubt := c.doubt(key, KeyChanged)

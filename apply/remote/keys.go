@@ -159,6 +159,9 @@ func certified(offers []*offer, certs []*ssh.Certificate) (out []*offer) {
 
 // unique drops offers of a key that was offered before.
 func unique(offers []*offer) (out []*offer) {
+	if len(offers) < 2 {
+		return offers
+	}
 	seen := map[string]bool{}
 	for _, o := range offers {
 		blob := string(o.public.Marshal())

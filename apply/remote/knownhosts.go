@@ -277,12 +277,18 @@ func (k *knownHosts) named(name string, hashes bool) (out []int32) {
 	return out
 }
 
-// withKey lists the lines with the marker that have the key and name the host.
-func (k *knownHosts) withKey(key ssh.PublicKey, name, marker string) (int32, bool) {
-	blob := base64.StdEncoding.EncodeToString(key.Marshal())
-	for _, at := range k.blobs.lines(blob) {
+// A writtenKey is a key as known_hosts has it.
+type writtenKey struct{ kind, blob string }
+
+func written(key ssh.PublicKey) writtenKey {
+	return writtenKey{key.Type(), base64.StdEncoding.EncodeToString(key.Marshal())}
+}
+
+// withKey finds a line with the marker that has the key and names the host.
+func (k *knownHosts) withKey(key writtenKey, name, marker string) (int32, bool) {
+	for _, at := range k.blobs.lines(key.blob) {
 		l := k.line(at)
-		if l.blob == blob && l.marker == marker && l.kind == key.Type() && l.matches(name) {
+		if l.blob == key.blob && l.marker == marker && l.kind == key.kind && l.matches(name) {
 			return at, true
 		}
 	}

@@ -13,7 +13,7 @@ import (
 // stand in it.
 type output struct {
 	mu    sync.Mutex
-	more  *sync.Cond
+	more  chan struct{} // closed when there is more; nil when nobody waits
 	bytes []byte
 	cuts  int // how often the middle was cut out
 	limit int
@@ -24,22 +24,34 @@ type output struct {
 	err   error // why it ended; io.EOF is the program's own end
 }
 
-func newOutput(limit int, over func()) *output {
-	o := &output{limit: limit, over: over}
-	o.more = sync.NewCond(&o.mu)
-	return o
-}
-
-// fill copies from r until it ends, with a buffer of so many bytes. One waits
-// for the whole life of each program of each host in flight, so it is small.
-func (o *output) fill(r io.Reader, size int) {
-	buf := make([]byte, size)
+// fill copies from r until it ends. It waits with a buffer of so many bytes,
+// which every program of every host in flight has, so it is small; what does
+// not fit is read with one from the pool.
+func (o *output) fill(r io.Reader, size int, from *buffers) {
+	waits := make([]byte, size)
 	for {
-		n, err := r.Read(buf)
-		o.add(buf[:n])
+		n, err := r.Read(waits)
+		o.add(waits[:n])
+		if n == size && err == nil {
+			err = o.fillMore(r, from)
+		}
 		if err != nil {
 			o.end(err)
 			return
+		}
+	}
+}
+
+// fillMore copies what is left of a long text.
+func (o *output) fillMore(r io.Reader, from *buffers) error {
+	long := from.take()
+	defer from.give(long)
+	buf := (*long)[:cap(*long)]
+	for {
+		n, err := r.Read(buf)
+		o.add(buf[:n])
+		if n < len(buf) || err != nil {
+			return err
 		}
 	}
 }
@@ -54,7 +66,15 @@ func (o *output) add(p []byte) {
 	if len(o.bytes) > o.limit {
 		o.full()
 	}
-	o.more.Broadcast()
+	o.tell()
+}
+
+// tell makes everybody who waits look again. It is called with mu held.
+func (o *output) tell() {
+	if o.more != nil {
+		close(o.more)
+		o.more = nil
+	}
 }
 
 // full deals with an output at its limit. It is called with mu held.
@@ -76,7 +96,7 @@ func (o *output) end(err error) {
 	if !o.ended {
 		o.ended, o.err = true, err
 	}
-	o.more.Broadcast()
+	o.tell()
 }
 
 // drain reads what nobody wants to know, until it ends. io.Copy would hold
@@ -96,7 +116,6 @@ var errEnded = errors.New("the output ended")
 // take waits for a mark and the line end after it. It returns what stands
 // before the mark, also in the middle of a line, and the rest of its line.
 func (o *output) take(ctx context.Context, mark string) (before, rest []byte, err error) {
-	defer context.AfterFunc(ctx, o.wake)()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	seen, cuts := 0, o.cuts // no mark begins before seen
@@ -127,24 +146,23 @@ func (o *output) take(ctx context.Context, mark string) (before, rest []byte, er
 	}
 }
 
-// wait waits for more output. It is called with mu held, by those whom wake
-// tells when ctx is done.
+// wait waits for more output. It is called with mu held.
 func (o *output) wait(ctx context.Context) error {
-	switch {
-	case o.ended:
+	if o.ended {
 		return o.why()
-	case ctx.Err() != nil:
+	}
+	if o.more == nil {
+		o.more = make(chan struct{})
+	}
+	more := o.more
+	o.mu.Unlock()
+	defer o.mu.Lock()
+	select {
+	case <-more:
+		return nil
+	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	o.more.Wait()
-	return nil
-}
-
-// wake makes everybody who waits look again.
-func (o *output) wake() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.more.Broadcast()
 }
 
 // rest drops the first n bytes. It is called with mu held.
@@ -166,7 +184,6 @@ func (o *output) why() error {
 // skip waits until the text stands somewhere in the output and drops it with
 // all before it.
 func (o *output) skip(ctx context.Context, text string) error {
-	defer context.AfterFunc(ctx, o.wake)()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for {
@@ -185,10 +202,9 @@ func (o *output) Read(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for len(o.bytes) == 0 {
-		if o.ended {
+		if o.wait(context.Background()) != nil {
 			return 0, orDefault(o.err, io.EOF)
 		}
-		o.more.Wait()
 	}
 	n := copy(p, o.bytes)
 	o.rest(n)
@@ -200,7 +216,7 @@ func (o *output) all() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for !o.ended {
-		o.more.Wait()
+		o.wait(context.Background())
 	}
 	return string(o.bytes)
 }
@@ -217,10 +233,9 @@ func (o *output) await(text string) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for !bytes.Contains(o.bytes, []byte(text)) {
-		if o.ended {
-			return o.why()
+		if err := o.wait(context.Background()); err != nil {
+			return err
 		}
-		o.more.Wait()
 	}
 	return nil
 }

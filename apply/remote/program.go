@@ -43,10 +43,10 @@ func (h *host) start(ctx context.Context, command string) (*program, error) {
 		return nil, err
 	}
 	p := &program{channel: ch, command: strings.ReplaceAll(command, "NONCE", h.nonce)}
-	p.out = newOutput(MaxAnswer+maxChatter, func() { ch.Close() })
-	p.errs = newOutput(maxChatter, nil)
-	ch.session.wg.Go(func() { p.out.fill(ch, 512) })
-	ch.session.wg.Go(func() { p.errs.fill(ch.Stderr(), 128) })
+	p.out = &output{limit: MaxAnswer + maxChatter, over: func() { ch.Close() }}
+	p.errs = &output{limit: maxChatter}
+	ch.session.wg.Go(func() { p.out.fill(ch, 512, ch.session.buffers) })
+	ch.session.wg.Go(func() { p.errs.fill(ch.Stderr(), 128, ch.session.buffers) })
 	if err := ch.exec(p.command); err != nil {
 		ch.Close()
 		return nil, ch.session.because(err)

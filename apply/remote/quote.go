@@ -26,42 +26,38 @@ func (q *quoter) quote(values ...string) ([]string, error) {
 	return parts, nil
 }
 
-// A quoter remembers long words: they are scripts, of which there are few, and
+// A quoter remembers words: scripts, paths, options, of which there are few, and
 // every host gets the same. The zero quoter is ready; many goroutines may use
 // it.
 type quoter struct {
 	mu    sync.Mutex
 	known map[string]string
+	size  int // of what is known, in bytes
 }
 
-const (
-	longWord      = 1 << 10 // bytes from which on a word is remembered
-	rememberWords = 32      // words at most
-)
+// rememberWords is how much is remembered, in bytes.
+const rememberWords = 256 << 10
 
 func (q *quoter) word(value string) (string, error) {
-	if len(value) >= longWord {
-		q.mu.Lock()
-		word, found := q.known[value]
-		q.mu.Unlock()
-		if found {
-			return word, nil
-		}
+	q.mu.Lock()
+	word, found := q.known[value]
+	q.mu.Unlock()
+	if found {
+		return word, nil
 	}
 	if strings.IndexByte(value, 0) >= 0 {
 		return "", errNUL
 	}
-	word := shellescape.Quote(value)
-	if len(value) >= longWord {
-		q.remember(value, word)
-	}
+	value = strings.Clone(value) // it may be a part of all that a host said
+	word = shellescape.Quote(value)
+	q.remember(value, word)
 	return word, nil
 }
 
 func (q *quoter) remember(value, word string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if len(q.known) >= rememberWords {
+	if q.size += len(value) + len(word); q.size > rememberWords {
 		return
 	}
 	if q.known == nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 )
 
@@ -54,6 +55,7 @@ type sftpWire struct {
 
 	writing sync.Mutex
 	out     []byte // a request that is not whole yet
+	sent    []byte // empty, for what is sent in its place
 
 	mu      sync.Mutex
 	more    *sync.Cond
@@ -61,23 +63,23 @@ type sftpWire struct {
 	granted int64    // bytes that the server may still send
 	err     error
 
-	written  map[string]*writing // by handle: files that are written
+	// Of files that are written; nil until one is created.
+	written  map[string]*writing // by handle
 	creating map[uint32]string   // requests that open one, with its path
-	waiting  map[uint32]promise  // requests about such files that the library thinks done
+	waiting  map[uint32]promise  // requests about one that the library thinks done
 	closing  map[uint32]*writing // their closes
 	blames   map[string]string   // by path: what failed
-	ahead    map[string]uint32   // handle -> id of the listing asked for ahead
-	listing  map[uint32]uint32   // id asked ahead -> id of the library's request that waits; 0 is none yet
-	early    map[uint32][]byte   // answers that came before they were asked for
-	dropped  map[uint32]bool     // answers nobody waits for
+
+	ahead   map[string]uint32 // handle -> id of the listing asked for ahead
+	listing map[uint32]uint32 // id asked ahead -> id of the library's request that waits; 0 is none yet
+	early   map[uint32][]byte // answers that came before they were asked for
+	dropped map[uint32]bool   // answers nobody waits for
 }
 
 func newSFTPWire(r io.Reader, w io.WriteCloser, s *session) *sftpWire {
 	wire := &sftpWire{
 		r: r, w: w, session: s, granted: maxPacket,
-		written: map[string]*writing{}, creating: map[uint32]string{}, ahead: map[string]uint32{},
-		waiting: map[uint32]promise{}, closing: map[uint32]*writing{}, blames: map[string]string{},
-		listing: map[uint32]uint32{}, early: map[uint32][]byte{}, dropped: map[uint32]bool{},
+		ahead: map[string]uint32{}, listing: map[uint32]uint32{}, early: map[uint32][]byte{}, dropped: map[uint32]bool{},
 	}
 	wire.more = sync.NewCond(&wire.mu)
 	s.wg.Go(wire.pump)
@@ -110,18 +112,17 @@ func (w *sftpWire) Write(p []byte) (int, error) {
 	w.writing.Lock()
 	defer w.writing.Unlock()
 	w.out = append(w.out, p...)
-	var send []byte
-	for len(w.out) >= 4 {
-		length := int(binary.BigEndian.Uint32(w.out))
-		if len(w.out) < 4+length {
+	send, rest := w.sent, w.out
+	for len(rest) >= 4 {
+		length := int(binary.BigEndian.Uint32(rest))
+		if len(rest) < 4+length {
 			break
 		}
-		send = append(send, w.request(w.out[:4+length])...)
-		w.out = w.out[4+length:]
+		send = append(send, w.request(rest[:4+length])...)
+		rest = rest[4+length:]
 	}
-	if len(w.out) == 0 {
-		w.out = nil
-	}
+	w.out = kept(w.out[:copy(w.out, rest)])
+	w.sent = kept(send[:0])
 	if len(send) == 0 {
 		return len(p), nil
 	}
@@ -129,6 +130,14 @@ func (w *sftpWire) Write(p []byte) (int, error) {
 		return 0, w.session.because(err)
 	}
 	return len(p), nil
+}
+
+// kept is a buffer that is used again, unless it is empty and has grown large.
+func kept(buf []byte) []byte {
+	if len(buf) == 0 && cap(buf) > 512 {
+		return nil
+	}
+	return buf
 }
 
 // request returns what is sent in place of a request of the library.
@@ -168,10 +177,10 @@ func (w *sftpWire) promise(id uint32, handle, what string) {
 
 // status is an answer without a message.
 func status(id, code uint32) []byte {
-	packet := []byte{0, 0, 0, 17, fxpStatus}
+	packet := append(make([]byte, 0, 21), 0, 0, 0, 17, fxpStatus)
 	packet = binary.BigEndian.AppendUint32(packet, id)
 	packet = binary.BigEndian.AppendUint32(packet, code)
-	return append(packet, make([]byte, 8)...) // no message, no language
+	return packet[:21] // no message, no language
 }
 
 // settle waits until the server has answered all that was promised about a file
@@ -212,6 +221,10 @@ func (w *sftpWire) open(id uint32, packet []byte) []byte {
 	}
 	if binary.BigEndian.Uint32(packet[at:])&fxfCreate == 0 {
 		return packet
+	}
+	if w.creating == nil {
+		w.written, w.creating, w.waiting = map[string]*writing{}, map[uint32]string{}, map[uint32]promise{}
+		w.closing, w.blames = map[uint32]*writing{}, map[string]string{}
 	}
 	w.creating[id] = path
 	out := append([]byte(nil), packet[:at+4]...)
@@ -334,7 +347,7 @@ func (w *sftpWire) answer(packet []byte) error {
 	}
 	if p, promised := w.waiting[id]; promised {
 		delete(w.waiting, id)
-		w.kept(p, packet)
+		w.settled(p, packet)
 		return nil
 	}
 	if of, closes := w.closing[id]; closes {
@@ -357,8 +370,8 @@ func (w *sftpWire) answer(packet []byte) error {
 	return nil
 }
 
-// kept looks whether the server did what was promised.
-func (w *sftpWire) kept(p promise, packet []byte) {
+// settled looks whether the server did what was promised.
+func (w *sftpWire) settled(p promise, packet []byte) {
 	p.of.waiting--
 	code := uint32(fxOK)
 	if packet[4] == fxpStatus && len(packet) >= 13 {
@@ -403,30 +416,33 @@ func (w *sftpWire) Read(p []byte) (int, error) {
 	}
 	n := copy(p, w.in[0])
 	if w.in[0] = w.in[0][n:]; len(w.in[0]) == 0 {
-		w.in[0] = nil
-		w.in = w.in[1:]
+		w.in = slices.Delete(w.in, 0, 1)
 	}
 	return n, nil
 }
 
 // Close ends the channel and whoever reads.
-func (w *sftpWire) Close() error {
+func (w *sftpWire) Close() error { return w.end(io.EOF) }
+
+// end is Close with a reason.
+func (w *sftpWire) end(cause error) error {
 	w.mu.Lock()
 	if w.err == nil {
-		w.err = io.EOF
+		w.err = cause
 	}
 	w.more.Broadcast()
 	w.mu.Unlock()
 	return w.w.Close()
 }
 
-// because says why the wire ended.
+// because says why the wire ended, if we ended it.
 func (w *sftpWire) because(err error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var limit *LimitError
-	if errors.As(w.err, &limit) {
-		return limit
+	var late *TimeoutError
+	if errors.As(w.err, &limit) || errors.As(w.err, &late) {
+		return w.err
 	}
 	return w.session.because(err)
 }
