@@ -130,15 +130,25 @@ func compareLogin(program string, login plan.Login, before, after plan.Answer, w
 	if err := wanted.met(login, after.Values); err != nil {
 		return fmt.Errorf("with the new files in place %w", err)
 	}
-	all := maps.Clone(before.Values)
-	maps.Copy(all, after.Values)
-	for _, keyword := range slices.Sorted(maps.Keys(all)) {
-		was, is := inForce(before.Values, keyword), inForce(after.Values, keyword)
-		if was != is && !wanted.managed[keyword] {
-			return fmt.Errorf("the change would also turn %s for %s from %q into %q", keyword, who, was, is)
-		}
+	moved := slices.DeleteFunc(differences(before.Values, after.Values), func(keyword string) bool { return wanted.managed[keyword] })
+	if len(moved) > 0 {
+		keyword := slices.Min(moved)
+		return fmt.Errorf("the change would also turn %s for %s from %q into %q",
+			keyword, who, inForce(before.Values, keyword), inForce(after.Values, keyword))
 	}
 	return nil
+}
+
+// differences lists the keywords that are not the same in both, some twice.
+func differences(a, b map[string][]string) (keywords []string) {
+	for _, values := range []map[string][]string{a, b} {
+		for keyword := range values {
+			if inForce(a, keyword) != inForce(b, keyword) {
+				keywords = append(keywords, keyword)
+			}
+		}
+	}
+	return keywords
 }
 
 // inForce returns the argument of a keyword as one string. 9.2 prints no

@@ -86,7 +86,7 @@ func (m manifest) text() (string, error) {
 		if strings.ContainsAny(value, "\n\x00") {
 			bad = fmt.Errorf("%s %q has a line break in it", key, value)
 		}
-		fmt.Fprintf(&b, "%s %s\n", key, value)
+		b.WriteString(key + " " + value + "\n")
 	}
 	line("id", m.id)
 	line("nonce", m.nonce)

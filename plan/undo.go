@@ -353,11 +353,12 @@ func (t *undoing) trimEnd(before []byte) {
 // slotOf is the keyword of a line, in lower case and under its present name;
 // empty for a comment and a blank line.
 func slotOf(line string) string {
-	word := strings.ToLower(firstWord(lineKey(line)))
-	switch {
-	case strings.HasPrefix(word, "#"):
+	word := firstWord(lineKey(line))
+	if strings.HasPrefix(word, "#") {
 		return ""
-	case word == "keepalive":
+	}
+	word = strings.ToLower(word)
+	if word == "keepalive" {
 		return "tcpkeepalive"
 	}
 	return word
@@ -379,8 +380,8 @@ type foreignLine struct{ block, text string }
 func foreignLines(side schema.Side, text []byte) []foreignLine {
 	var lines []foreignLine
 	block := ""
-	for _, raw := range splitLines(text) {
-		line := lineKey(string(raw))
+	for raw := range strings.Lines(string(text)) {
+		line := lineKey(raw)
 		slot := slotOf(line)
 		if slot == "" {
 			continue

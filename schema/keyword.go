@@ -90,85 +90,92 @@ func release(major, minor int) Release { return Release{Major: major, Minor: min
 
 // definitions is the one table of keywords (servconf.c, readconf.c). The
 // order is the order in which settings are shown and written.
-func definitions() []Definition {
-	return []Definition{
-		{
-			Side: Server, Keyword: "ClientAliveInterval", Kind: Time, Default: "0", Off: "0",
-			Since: release(2, 9), Match: release(7, 4), MatchHonoured: release(7, 4),
-			Note: "Seconds of silence from the client before sshd asks for a sign of life. It is not an idle timeout: a living client answers.",
-		},
-		{
-			Side: Server, Keyword: "ClientAliveCountMax", Kind: Count, Default: "3",
-			Since: release(2, 9), Match: release(7, 4), MatchHonoured: release(7, 4),
-			Note: "Requests without an answer before sshd gives the client up, after interval x (count + 1) seconds. 0 means never since 8.2, and at the first silent interval before.",
-		},
-		{
-			Side: Server, Keyword: "TCPKeepAlive", Kind: Flag, Default: "yes", Off: "no",
-			Since: release(3, 8),
-			Note:  "The kernel's own probe: on Linux after two hours of silence. Too late for any NAT, the last resort for forgotten sessions.",
-		},
-		{
-			Side: Server, Keyword: "LoginGraceTime", Kind: Time, Default: "120", Off: "0",
-			Since: release(1, 0),
-			Note:  "Seconds from connection to the end of authentication; 0 is no limit.",
-		},
-		{
-			Side: Server, Keyword: "ChannelTimeout", Kind: Timeouts, Default: "none", Off: "none",
-			Since: release(9, 2), Match: release(9, 2), MatchHonoured: release(10, 5),
-			Note: "Closes idle channels by type. A shell is session:shell; the bare type session matches no running session.",
-		},
-		{
-			Side: Server, Keyword: "UnusedConnectionTimeout", Kind: Time, Default: "none", None: true, Off: "none",
-			Since: release(9, 2), Match: release(9, 2), MatchHonoured: release(9, 2),
-			Note: "Closes connections without open channels. It also ends `ssh -N -R`, since listeners are not channels.",
-		},
-		{
-			Side: Client, Keyword: "ServerAliveInterval", Kind: Time, Default: "0", Off: "0",
-			Since: release(3, 8), Match: release(3, 8), MatchHonoured: release(3, 8),
-			Note: "Seconds of silence from the server before ssh asks for a sign of life. Debian's ssh uses 300 in batch mode when nothing sets it.",
-		},
-		{
-			Side: Client, Keyword: "ServerAliveCountMax", Kind: Count, Default: "3",
-			Since: release(3, 8), Match: release(3, 8), MatchHonoured: release(3, 8),
-			Note: "Requests without an answer before ssh gives the server up. 0 disconnects after one silent interval without asking.",
-		},
-		{
-			Side: Client, Keyword: "TCPKeepAlive", Kind: Flag, Default: "yes", Off: "no",
-			Since: release(3, 8), Match: release(3, 8), MatchHonoured: release(3, 8),
-			Note: "The kernel's own probe: on Linux after two hours of silence.",
-		},
-		{
-			Side: Client, Keyword: "ConnectTimeout", Kind: Time, Off: "0",
-			Since: release(3, 7), Match: release(3, 7), MatchHonoured: release(3, 7),
-			Note: "Seconds for the TCP connection and the server's banner, for each address and attempt; not for the key exchange.",
-		},
-		{
-			Side: Client, Keyword: "ConnectionAttempts", Kind: Count, Min: 1, Default: "1",
-			Since: release(1, 0), Match: release(1, 0), MatchHonoured: release(1, 0),
-			Note: "Tries, one second apart; each tries every address.",
-		},
-		{
-			Side: Client, Keyword: "ChannelTimeout", Kind: Timeouts, Default: "none", Off: "none",
-			Since: release(9, 6), Match: release(9, 6), MatchHonoured: release(9, 6),
-			Note: "Closes idle channels by type, from the client's side.",
-		},
-	}
+var definitions = []Definition{
+	{
+		Side: Server, Keyword: "ClientAliveInterval", Kind: Time, Default: "0", Off: "0",
+		Since: release(2, 9), Match: release(7, 4), MatchHonoured: release(7, 4),
+		Note: "Seconds of silence from the client before sshd asks for a sign of life. It is not an idle timeout: a living client answers.",
+	},
+	{
+		Side: Server, Keyword: "ClientAliveCountMax", Kind: Count, Default: "3",
+		Since: release(2, 9), Match: release(7, 4), MatchHonoured: release(7, 4),
+		Note: "Requests without an answer before sshd gives the client up, after interval x (count + 1) seconds. 0 means never since 8.2, and at the first silent interval before.",
+	},
+	{
+		Side: Server, Keyword: "TCPKeepAlive", Kind: Flag, Default: "yes", Off: "no",
+		Since: release(3, 8),
+		Note:  "The kernel's own probe: on Linux after two hours of silence. Too late for any NAT, the last resort for forgotten sessions.",
+	},
+	{
+		Side: Server, Keyword: "LoginGraceTime", Kind: Time, Default: "120", Off: "0",
+		Since: release(1, 0),
+		Note:  "Seconds from connection to the end of authentication; 0 is no limit.",
+	},
+	{
+		Side: Server, Keyword: "ChannelTimeout", Kind: Timeouts, Default: "none", Off: "none",
+		Since: release(9, 2), Match: release(9, 2), MatchHonoured: release(10, 5),
+		Note: "Closes idle channels by type. A shell is session:shell; the bare type session matches no running session.",
+	},
+	{
+		Side: Server, Keyword: "UnusedConnectionTimeout", Kind: Time, Default: "none", None: true, Off: "none",
+		Since: release(9, 2), Match: release(9, 2), MatchHonoured: release(9, 2),
+		Note: "Closes connections without open channels. It also ends `ssh -N -R`, since listeners are not channels.",
+	},
+	{
+		Side: Client, Keyword: "ServerAliveInterval", Kind: Time, Default: "0", Off: "0",
+		Since: release(3, 8), Match: release(3, 8), MatchHonoured: release(3, 8),
+		Note: "Seconds of silence from the server before ssh asks for a sign of life. Debian's ssh uses 300 in batch mode when nothing sets it.",
+	},
+	{
+		Side: Client, Keyword: "ServerAliveCountMax", Kind: Count, Default: "3",
+		Since: release(3, 8), Match: release(3, 8), MatchHonoured: release(3, 8),
+		Note: "Requests without an answer before ssh gives the server up. 0 disconnects after one silent interval without asking.",
+	},
+	{
+		Side: Client, Keyword: "TCPKeepAlive", Kind: Flag, Default: "yes", Off: "no",
+		Since: release(3, 8), Match: release(3, 8), MatchHonoured: release(3, 8),
+		Note: "The kernel's own probe: on Linux after two hours of silence.",
+	},
+	{
+		Side: Client, Keyword: "ConnectTimeout", Kind: Time, Off: "0",
+		Since: release(3, 7), Match: release(3, 7), MatchHonoured: release(3, 7),
+		Note: "Seconds for the TCP connection and the server's banner, for each address and attempt; not for the key exchange.",
+	},
+	{
+		Side: Client, Keyword: "ConnectionAttempts", Kind: Count, Min: 1, Default: "1",
+		Since: release(1, 0), Match: release(1, 0), MatchHonoured: release(1, 0),
+		Note: "Tries, one second apart; each tries every address.",
+	},
+	{
+		Side: Client, Keyword: "ChannelTimeout", Kind: Timeouts, Default: "none", Off: "none",
+		Since: release(9, 6), Match: release(9, 6), MatchHonoured: release(9, 6),
+		Note: "Closes idle channels by type, from the client's side.",
+	},
 }
+
+// named are the definitions of each side, by keyword in lower case and by HCL
+// attribute: names differ if they are not the same.
+var named = func() map[Side]map[string]Definition {
+	all := map[Side]map[string]Definition{Server: {}, Client: {}}
+	for _, d := range definitions {
+		all[d.Side][d.Keyword.Lower()], all[d.Side][d.Keyword.HCL()] = d, d
+	}
+	return all
+}()
 
 // Definitions returns the keywords of one side, in table order.
 func Definitions(side Side) []Definition {
-	return slices.DeleteFunc(definitions(), func(d Definition) bool { return d.Side != side })
+	return slices.DeleteFunc(slices.Clone(definitions), func(d Definition) bool { return d.Side != side })
 }
 
 // Define returns the definition of a keyword. The name may be the keyword in
 // any case or its HCL attribute.
 func Define(side Side, name string) (Definition, bool) {
-	for _, d := range definitions() {
-		if d.Side == side && (strings.EqualFold(string(d.Keyword), name) || d.Keyword.HCL() == name) {
-			return d, true
-		}
+	d, found := named[side][name]
+	if !found && !strings.Contains(name, "_") {
+		d, found = named[side][strings.ToLower(name)]
 	}
-	return Definition{}, false
+	return d, found
 }
 
 // An Argument is what follows a keyword, in the one spelling that sshform

@@ -7,8 +7,9 @@ import (
 )
 
 // gatherMost is how much is gathered before whoever writes has to wait, in
-// bytes.
-const gatherMost = 64 << 10
+// bytes: what a plan sends at once fits. Of a longer text, no host in flight
+// holds more than this and what is just being written.
+const gatherMost = 8 << 10
 
 // A gathering is what a link has still to write. The library writes packet by
 // packet, and requests that travel together are several small ones: gathered,
@@ -36,7 +37,7 @@ func (l *link) gatherWith(start func(func()) bool, from *buffers) {
 
 // gather takes what is to be written. It is called with mu held.
 func (l *link) gather(p []byte) (int, error) {
-	for l.out != nil && len(*l.out) > gatherMost && l.broken == nil {
+	for l.out != nil && len(*l.out)+len(p) > gatherMost && l.broken == nil {
 		l.room.Wait()
 	}
 	if l.broken != nil {
@@ -62,7 +63,7 @@ func (b *buffers) take() *[]byte {
 	if used, found := b.pool.Get().(*[]byte); found {
 		return used
 	}
-	fresh := make([]byte, 0, 4<<10)
+	fresh := make([]byte, 0, gatherMost)
 	return &fresh
 }
 
