@@ -90,7 +90,7 @@ install-packages:
 	@if [ "$$(id -u)" -eq 0 ]; then mkdir -p -m 0755 /run/sshd; fi
 
 # Ratios to the least client that does the same work, on simulated hosts: a
-# table, and artifacts/bench.json. Some four minutes. bench-quick has the ratios
+# table, and artifacts/bench.json. Some ten minutes. bench-quick has the ratios
 # only and fails where one is far above its target; bench-packages times single
 # functions.
 bench: build

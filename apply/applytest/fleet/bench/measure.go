@@ -205,10 +205,11 @@ func (o options) growth(ctx context.Context, dir string, t *table) error {
 	return o.plansDeclared(ctx, filepath.Join(dir, "declared"), s.port, many, t)
 }
 
-// memory is what one more host in flight costs. The way is long, so that all of
-// them are really in flight.
+// memory is what one more host in flight costs, at a hundred and more. The way is
+// long, so that all of them are really in flight. The two are far apart: how far
+// the heap has grown when a collection falls due is chance.
 func (o options) memory(ctx context.Context, dir string, t *table) error {
-	const few, many = 20, 120
+	const few, many = 100, 400
 	s, err := startServer(2*many, 50*time.Millisecond)
 	if err != nil {
 		return err
@@ -221,7 +222,7 @@ func (o options) memory(ctx context.Context, dir string, t *table) error {
 		{"read", "floor: lean SFTP read", 0}, {"ask", "floor: asking what a plan asks", 0}, {"change", "floor: one-exec apply", 0}, {"rehearsed", "floor: one-exec apply after a rehearsal", 0}, {"plan", "plan", 200}, {"apply", "apply", 200},
 	} {
 		var each []float64
-		for n := range 3 {
+		for n := range 5 {
 			var peaks []int
 			for j, parallel := range []int{few, many} {
 				r, err := trial{Work: m.work, Port: s.port, Hosts: 2 * parallel, Parallel: parallel, Interval: 10 + 100*i + 10*n + j, Dir: filepath.Join(dir, "memory")}.run()
@@ -232,7 +233,7 @@ func (o options) memory(ctx context.Context, dir string, t *table) error {
 			}
 			each = append(each, float64(peaks[1]-peaks[0])/(many-few))
 		}
-		t.add(m.what+": memory for each host in flight, 20 to 120", median(each), "KiB", m.target)
+		t.add(fmt.Sprintf("%s: memory for each host in flight, %d to %d", m.what, few, many), median(each), "KiB", m.target)
 	}
 	return o.held(s.port, dir, t)
 }
