@@ -154,7 +154,7 @@ var definitions = []Definition{
 }
 
 // named are the definitions of each side, by keyword in lower case and by HCL
-// attribute: names differ if they are not the same.
+// attribute. Attributes have an underscore, keywords have none.
 var named = func() map[Side]map[string]Definition {
 	all := map[Side]map[string]Definition{Server: {}, Client: {}}
 	for _, d := range definitions {

@@ -56,7 +56,8 @@ func (l *link) gather(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Buffers are where is written is put together in, empty and used again.
+// Buffers are what is sent is put together in, and long texts are read with:
+// empty, and used again.
 type buffers struct{ pool sync.Pool }
 
 func (b *buffers) take() *[]byte {

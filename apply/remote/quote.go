@@ -57,11 +57,13 @@ func (q *quoter) word(value string) (string, error) {
 func (q *quoter) remember(value, word string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.size += len(value) + len(word); q.size > rememberWords {
+	size := len(value) + len(word)
+	if _, known := q.known[value]; known || q.size+size > rememberWords {
 		return
 	}
 	if q.known == nil {
 		q.known = map[string]string{}
 	}
 	q.known[value] = word
+	q.size += size
 }
