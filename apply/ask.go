@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"path"
 	"strconv"
 	"strings"
@@ -25,35 +24,32 @@ const (
 type question struct {
 	mode, program string
 	options       []string
+	logins        []plan.Login
 }
 
 // questions groups logins by the program and file they ask, in the order in
 // which they first come up.
-func questions(logins []plan.Login, m *machine, l *listener) iter.Seq2[question, []plan.Login] {
+func questions(logins []plan.Login, m *machine, l *listener) []question {
 	type about struct {
 		client bool
 		file   string
 	}
-	var order []about
-	grouped := map[about][]plan.Login{}
+	var all []question
+	number := map[about]int{}
 	for _, login := range logins {
 		key := about{login.Client, login.File}
-		if grouped[key] == nil {
-			order = append(order, key)
-		}
-		grouped[key] = append(grouped[key], login)
-	}
-	return func(yield func(question, []plan.Login) bool) {
-		for _, key := range order {
-			q := serverQuestion(key.file, m, l)
+		n, known := number[key]
+		if !known {
+			n, number[key] = len(all), len(all)
 			if key.client {
-				q = clientQuestion(key.file, m)
-			}
-			if !yield(q, grouped[key]) {
-				return
+				all = append(all, clientQuestion(key.file, m))
+			} else {
+				all = append(all, serverQuestion(key.file, m, l))
 			}
 		}
+		all[n].logins = append(all[n].logins, login)
 	}
+	return all
 }
 
 // serverQuestion asks the listener's own program with its own options where
@@ -79,26 +75,18 @@ func clientQuestion(file string, m *machine) question {
 }
 
 // ask adds the answers for all logins to answers.
-func (q question) ask(ctx context.Context, shell Shell, logins []plan.Login, known *dumps, answers map[plan.Login]plan.Answer) error {
-	if q.program == "" {
-		return errors.New("the program to ask was not found on the host")
-	}
+func (q *question) ask(ctx context.Context, shell Shell, known *dumps, answers map[plan.Login]plan.Answer) error {
 	mark := newMark()
-	args := append([]string{mark, q.mode, q.program, strconv.Itoa(len(q.options))}, q.options...)
-	for _, l := range logins {
-		word, err := loginWord(l)
-		if err != nil {
-			return err
-		}
-		args = append(args, word)
+	step, err := q.step(mark)
+	if err != nil {
+		return err
 	}
-	step := Step{Name: "ask " + q.program, Script: askScript, Args: args}
 	answer, err := shell.Do(ctx, step)
 	if err != nil {
 		return err
 	}
 	rest := answer.Stdout
-	for _, l := range logins {
+	for _, l := range q.logins {
 		var one plan.Answer
 		one, rest, err = known.answer(mark, rest)
 		if err != nil {
@@ -107,6 +95,21 @@ func (q question) ask(ctx context.Context, shell Shell, logins []plan.Login, kno
 		answers[l] = one
 	}
 	return nil
+}
+
+func (q *question) step(mark string) (Step, error) {
+	if q.program == "" {
+		return Step{}, errors.New("the program to ask was not found on the host")
+	}
+	args := append([]string{mark, q.mode, q.program, strconv.Itoa(len(q.options))}, q.options...)
+	for _, l := range q.logins {
+		word, err := loginWord(l)
+		if err != nil {
+			return Step{}, err
+		}
+		args = append(args, word)
+	}
+	return Step{Name: "ask " + q.program, Script: askScript, Args: args}, nil
 }
 
 // loginWord returns the argument of sshd's -C, or ssh's destination. Commas

@@ -140,19 +140,27 @@ func (t *transaction) explain(ctx context.Context, err error) error {
 
 // confirmValues demands what is wanted from the host's own programs.
 func (t *transaction) confirmValues(ctx context.Context, shell Shell) error {
-	answers := map[plan.Login]plan.Answer{}
-	logins := t.wanted.logins(false)
-	if t.listener.Path == "" || t.mute {
-		logins = nil
+	answers, logins := map[plan.Login]plan.Answer{}, t.answerable()
+	for _, q := range questions(logins, &t.machine, &t.listener) {
+		if err := q.ask(ctx, shell, t.opts.dumps, answers); err != nil {
+			return err
+		}
+	}
+	return t.compareValues(logins, answers)
+}
+
+// answerable are the logins about which the host's programs can be asked.
+func (t *transaction) answerable() (logins []plan.Login) {
+	if t.listener.Path != "" && !t.mute {
+		logins = t.wanted.logins(false)
 	}
 	if t.machine.ssh != "" {
 		logins = append(logins, t.wanted.logins(true)...)
 	}
-	for q, logins := range questions(logins, &t.machine, &t.listener) {
-		if err := q.ask(ctx, shell, logins, t.opts.dumps, answers); err != nil {
-			return err
-		}
-	}
+	return logins
+}
+
+func (t *transaction) compareValues(logins []plan.Login, answers map[plan.Login]plan.Answer) error {
 	for _, login := range logins {
 		answer := answers[login]
 		if answer.Exit != 0 {

@@ -16,6 +16,24 @@ import (
 
 // connect opens the lifeline: the connection, its files and its shell.
 func (t *transaction) connect(ctx context.Context) error {
+	err := t.dial(ctx)
+	if err != nil {
+		return err
+	}
+	if t.fsys, t.shell, err = openBoth(ctx, t.lifeline); err != nil {
+		return err
+	}
+	if err := t.lookAround(ctx); err != nil {
+		return err
+	}
+	if err := t.compareFiles(t.seen); err != nil && !errors.Is(err, errAlreadyDone) {
+		return err
+	}
+	return t.chooseListener()
+}
+
+// dial reaches the host of the plan, the way the plan was made.
+func (t *transaction) dial(ctx context.Context) error {
 	pinned := t.plan.Connection()
 	host, err := DialTwice(ctx, t.opts.Dialer, Reach{Host: t.plan.Host, Pinned: &pinned}, t.tell)
 	if err != nil {
@@ -26,10 +44,7 @@ func (t *transaction) connect(ctx context.Context) error {
 		return staleBecause("the plan was made for %s on %s, this is another machine, user or home",
 			pinned.Machine.Home, pinned.Machine.Hostname)
 	}
-	if t.fsys, t.shell, err = openBoth(ctx, host); err != nil {
-		return err
-	}
-	return t.lookAround(ctx)
+	return nil
 }
 
 // scope says which sshd is looked for: the one that let us in, or all of this
@@ -58,22 +73,24 @@ func (t *transaction) lookAround(ctx context.Context) error {
 		return err
 	}
 	t.seen = seen
+	t.lay()
+	return nil
+}
+
+// lay decides what goes where on the host.
+func (t *transaction) lay() {
 	t.wanted = wantedOf(t.plan.Changes())
 	t.folder = path.Join(t.machine.stateFolder(), "runs", t.run)
 	t.nonce = newMark()
 	for _, f := range t.plan.Files() {
 		c := newFileChange(f, t.run, t.folder, len(t.files))
 		c.mode, c.uid, c.gid = f.Mode, f.UID, f.GID
-		if now := seen[f.Path]; now.State == plan.Regular {
+		if now := t.seen[f.Path]; now.State == plan.Regular {
 			c.before, c.mode, c.uid, c.gid = now.Bytes, now.Mode, now.UID, now.GID
 		}
 		t.files = append(t.files, c)
 	}
 	swapOrder(t.files)
-	if err := t.compareFiles(seen); err != nil && !errors.Is(err, errAlreadyDone) {
-		return err
-	}
-	return t.chooseListener()
 }
 
 // chooseListener finds the sshd of the plan again (rules 1 and 2).

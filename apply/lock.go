@@ -129,24 +129,10 @@ func plainRun(id string) error {
 // in one trip. The digests of everything the plan depends on come back with
 // it, read under the lock.
 func (t *transaction) lock(ctx context.Context) error {
-	text, err := manifest{
-		id: t.run, nonce: t.nonce, state: t.machine.stateFolder(), timeout: t.confirmTimeout(),
-		backups: cmp.Or(t.plan.Run().Backups, plan.DefaultBackups), listener: t.listener,
-		program: t.listener.Path, tree: t.candidateTree(), files: t.files,
-		namespaces: t.machine.namespaces, treeFolders: t.treeFolders(),
-		command: t.opts.ReloadCommands[t.plan.Run().Reload],
-	}.text()
+	step, err := t.lockStep()
 	if err != nil {
 		return err
 	}
-	lock := ""
-	if !t.opts.NoLock {
-		lock = lockText(t.run, t.opts, t.began)
-	}
-	goodFor := 2*t.confirmTimeout() + lockOutlives
-	step := Step{Name: "lock", Script: beginScript, Args: append([]string{
-		t.machine.stateFolder(), t.run, t.nonce, lock, strconv.Itoa(int(goodFor / time.Second)), text, transactScript,
-	}, t.digestPaths()...)}
 	deadline := time.Now().Add(t.opts.LockTimeout)
 	told := false
 	for released := 0; ; {
@@ -178,6 +164,27 @@ func (t *transaction) lock(ctx context.Context) error {
 			return failure(step, answer)
 		}
 	}
+}
+
+func (t *transaction) lockStep() (Step, error) {
+	text, err := manifest{
+		id: t.run, nonce: t.nonce, state: t.machine.stateFolder(), timeout: t.confirmTimeout(),
+		backups: cmp.Or(t.plan.Run().Backups, plan.DefaultBackups), listener: t.listener,
+		program: t.listener.Path, tree: t.candidateTree(), files: t.files,
+		namespaces: t.machine.namespaces, treeFolders: t.treeFolders(),
+		command: t.opts.ReloadCommands[t.plan.Run().Reload],
+	}.text()
+	if err != nil {
+		return Step{}, err
+	}
+	lock := ""
+	if !t.opts.NoLock {
+		lock = lockText(t.run, t.opts, t.began)
+	}
+	goodFor := 2*t.confirmTimeout() + lockOutlives
+	return Step{Name: "lock", Script: beginScript, Args: append([]string{
+		t.machine.stateFolder(), t.run, t.nonce, lock, strconv.Itoa(int(goodFor / time.Second)), text, transactScript,
+	}, t.digestPaths()...)}, nil
 }
 
 const (

@@ -409,11 +409,11 @@ func (r *reader) fetch(ctx context.Context, asking plan.Asking) error {
 
 // answer asks the programs of the host.
 func (r *reader) answer(ctx context.Context, logins []plan.Login, answers map[plan.Login]plan.Answer) error {
-	for q, logins := range questions(logins, &r.machine, &r.listener) {
-		if err := q.ask(ctx, r.shell, logins, r.dumps, answers); err != nil {
+	for _, q := range questions(logins, &r.machine, &r.listener) {
+		if err := q.ask(ctx, r.shell, r.dumps, answers); err != nil {
 			return err
 		}
-		for _, login := range logins {
+		for _, login := range q.logins {
 			a := answers[login]
 			if q.mode == askServer && !r.listener.reloads() && a.Exit != 0 && strings.Contains(a.Stderr, noHostKeys) {
 				r.seen.Mute = "sshd can read no host key as this user"

@@ -14,6 +14,19 @@ func (t *transaction) prepare(context.Context) error { return nil }
 
 // stage puts the record, the old bytes and the candidates on the host.
 func (t *transaction) stage(ctx context.Context) error {
+	staged, err := t.toStage()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, stepDeadline)
+	defer cancel()
+	if err := t.lifeline.Stage(ctx, staged); err != nil {
+		return err
+	}
+	return closeFiles(t.fsys)
+}
+
+func (t *transaction) toStage() ([]Staged, error) {
 	record := Record{
 		Run: t.run, PlanID: t.planID, Who: t.opts.Who, Version: t.opts.Version, Created: t.began.UTC(),
 		Host: t.plan.Host, Mode: t.mode,
@@ -36,7 +49,7 @@ func (t *transaction) stage(ctx context.Context) error {
 	if t.changesClient() {
 		wrappers, err := t.wrappers()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, name := range slices.Sorted(maps.Keys(wrappers)) {
 			staged = append(staged, ours(path.Join(t.folder, name), []byte(wrappers[name])))
@@ -44,17 +57,12 @@ func (t *transaction) stage(ctx context.Context) error {
 	}
 	copied, err := t.copiedTree()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, name := range slices.Sorted(maps.Keys(copied)) {
 		staged = append(staged, ours(name, copied[name]))
 	}
-	ctx, cancel := context.WithTimeout(ctx, stepDeadline)
-	defer cancel()
-	if err := t.lifeline.Stage(ctx, staged); err != nil {
-		return err
-	}
-	return closeFiles(t.fsys)
+	return staged, nil
 }
 
 // closeFiles gives up what an FS holds: from here on everything goes over the

@@ -46,6 +46,7 @@ type transaction struct {
 	opts   RunOptions
 	tell   func(Event)
 	began  time.Time
+	action plan.Action // that of the first change, for events
 	report HostReport
 
 	lifeline Host
@@ -83,21 +84,34 @@ type transaction struct {
 	revert string
 }
 
-// carryOut does everything and returns what became of the host.
+// carryOut does everything and returns what became of the host. Its stack lies
+// under all that is done for the host, as do those of change and the steps, so
+// large values are kept off them: a few hundred hosts wait there at a time.
 func (t *transaction) carryOut(ctx context.Context) HostReport {
-	t.began = time.Now()
+	t.begin()
+	t.conclude(ctx, t.change(ctx))
+	t.end()
+	return t.report
+}
+
+func (t *transaction) begin() {
+	t.began, t.action = time.Now(), plan.NoOp
 	t.report = HostReport{Host: t.plan.Host, Address: t.plan.Connection().Address, Wave: t.plan.Wave}
-	event := Event{Kind: ApplyStarted, Action: mainAction(t.plan.Changes())}
 	for _, c := range t.plan.Changes() {
-		if c.Action != plan.NoOp {
-			t.report.Addresses = append(t.report.Addresses, c.Address)
+		if c.Action == plan.NoOp {
+			continue
 		}
+		if t.report.Addresses == nil {
+			t.action = c.Action
+		}
+		t.report.Addresses = append(t.report.Addresses, c.Address)
 	}
-	t.emit(event)
-	err := t.change(ctx)
-	t.conclude(ctx, err)
+	t.emit(Event{Kind: ApplyStarted, Action: t.action})
+}
+
+func (t *transaction) end() {
 	t.report.Elapsed = time.Since(t.began)
-	event.Kind, event.Outcome, event.Err, event.Step = ApplyCompleted, t.report.Outcome, t.report.Err, t.report.Step
+	event := Event{Kind: ApplyCompleted, Action: t.action, Outcome: t.report.Outcome, Err: t.report.Err, Step: t.report.Step}
 	if !t.report.Outcome.Succeeded() {
 		event.Kind = ApplyErrored
 	}
@@ -108,16 +122,6 @@ func (t *transaction) carryOut(ctx context.Context) HostReport {
 	if t.lifeline != nil {
 		t.lifeline.Close()
 	}
-	return t.report
-}
-
-func mainAction(changes []plan.Change) plan.Action {
-	for _, c := range changes {
-		if c.Action != plan.NoOp {
-			return c.Action
-		}
-	}
-	return plan.NoOp
 }
 
 func (t *transaction) emit(e Event) {

@@ -57,6 +57,12 @@ func (t *transaction) judgeServer(ctx context.Context) error {
 		return err
 	}
 	t.copied = copied
+	return t.compareServer(logins, before, after)
+}
+
+// compareServer compares what sshd said of the two trees, and learns from it
+// where the listener will take logins.
+func (t *transaction) compareServer(logins []plan.Login, before, after judgement) error {
 	if len(after.answers) > 0 {
 		t.port = endpointOf(after.answers[0].Values)
 		if t.plan.Connection().Type == schema.Local { // over SSH the host key is known
