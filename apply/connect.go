@@ -63,18 +63,23 @@ func (t *transaction) lookAround(ctx context.Context) error {
 		t.machine, err = lookAround(inner, t.shell, t.scope())
 		return
 	})
+	t.seen = map[string]plan.File{}
+	err := t.readPlanned(inner)
+	together.Go(func() error { return err })
+	if err := together.Wait(); err != nil {
+		return err
+	}
+	t.lay()
+	return nil
+}
+
+// readPlanned reads the files that the plan changes.
+func (t *transaction) readPlanned(ctx context.Context) error {
 	read := plan.Asking{}
 	for _, f := range t.plan.Files() {
 		read.Files = append(read.Files, f.Path)
 	}
-	seen := map[string]plan.File{}
-	together.Go(func() error { return readPaths(inner, t.fsys, read, t.opts.dumps, seen, nil) })
-	if err := together.Wait(); err != nil {
-		return err
-	}
-	t.seen = seen
-	t.lay()
-	return nil
+	return readPaths(ctx, t.fsys, read, t.opts.dumps, t.seen, nil)
 }
 
 // lay decides what goes where on the host.

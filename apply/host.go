@@ -21,7 +21,8 @@ import (
 type Host interface {
 	// Facts tells how the host was reached and what answered.
 	Facts() Facts
-	// FS reads the host's files. Names are absolute paths without the leading
+	// FS reads the host's files. It does not wait until they can be read: the
+	// first that is asked for does. Names are absolute paths without the leading
 	// slash; the root is ".". It implements fs.StatFS, fs.ReadDirFS and
 	// fs.ReadLinkFS. Its FileInfo.Sys is an Owner. If it is an io.Closer, it can
 	// be given up before the host is.

@@ -262,22 +262,22 @@ func (r *reader) rounds(ctx context.Context) error {
 	return errors.New("the configuration includes itself over and over")
 }
 
-// open opens the file channel and the shell at the same time.
+// open opens the file channel and the shell.
 func (r *reader) open(ctx context.Context) error {
 	var err error
 	r.fsys, r.shell, err = openBoth(ctx, r.host)
 	return err
 }
 
-func openBoth(ctx context.Context, host Host) (fsys fs.FS, shell Shell, err error) {
-	// Both may keep ctx, which therefore is not the group's.
-	var together errgroup.Group
-	together.Go(func() (err error) { fsys, err = host.FS(ctx); return })
-	together.Go(func() (err error) { shell, err = host.Shell(ctx); return })
-	if err := together.Wait(); err != nil {
-		if shell != nil {
-			shell.Close()
-		}
+// openBoth opens a shell while the host's files, which nobody waits for yet, are
+// being opened.
+func openBoth(ctx context.Context, host Host) (fs.FS, Shell, error) {
+	fsys, err := host.FS(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	shell, err := host.Shell(ctx)
+	if err != nil {
 		return nil, nil, err
 	}
 	return fsys, shell, nil

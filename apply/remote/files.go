@@ -72,10 +72,7 @@ func ask[T any](f *files, grant int64, do func(*sftp.Client) (T, error)) (T, err
 	}
 	wire := f.sftp.wire
 	wire.grant(grant)
-	end := func(cause error) { wire.session.wg.Go(func() { wire.end(cause) }) }
-	late := time.AfterFunc(f.host.dialer.requestTimeout(), func() { end(&TimeoutError{What: "sftp-server"}) })
-	defer late.Stop()
-	defer context.AfterFunc(f.ctx, func() { end(io.EOF) })()
+	defer wire.endsWith(f.ctx, f.host.dialer.requestTimeout(), "sftp-server")()
 	value, err := do(client)
 	switch {
 	case err == nil:

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"net"
+	"reflect"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -25,6 +26,7 @@ type session struct {
 	release   func()   // gives up the bastion; may be nil
 
 	quiet    atomic.Bool        // no requests of our own
+	channels chan *channel      // whose requests are to be answered
 	asked    chan time.Time     // when the server asked for a sign of life, until somebody looks
 	failed   chan struct{}      // closed when the connection is gone
 	stopping context.CancelFunc // ends the keepalive
@@ -38,7 +40,7 @@ type session struct {
 
 func newSession(o *opened, transport net.Conn, d *Dialer, release func()) *session {
 	s := &session{opened: *o, transport: transport, keepalive: d.keepalive(), buffers: &d.buffers, release: release,
-		asked: make(chan time.Time, 1), failed: make(chan struct{})}
+		channels: make(chan *channel), asked: make(chan time.Time, 1), failed: make(chan struct{})}
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stopping = cancel
 	if _, within := transport.(*tunnel); !within { // what carries a tunnel gathers already
@@ -54,26 +56,37 @@ func newSession(o *opened, transport net.Conn, d *Dialer, release func()) *sessi
 }
 
 // answer replies to requests as ssh does: it does not know them, and that is
-// the sign of life that is asked for. It ends with the connection.
+// the sign of life that is asked for. It takes those of all channels, which need
+// no goroutine of their own then, and ends with the connection.
 func (s *session) answer() {
-	chans, requests := s.chans, s.reqs
-	for chans != nil || requests != nil {
-		select {
-		case ch, more := <-chans:
-			if !more {
-				chans = nil
-				continue
-			}
+	const opened, asked, added, first = 0, 1, 2, 3
+	from := []reflect.SelectCase{receiving(s.chans), receiving(s.reqs), receiving(s.channels)}
+	var channels []*channel
+	for open := 2; open > 0 || len(channels) > 0; {
+		i, got, more := reflect.Select(from)
+		switch {
+		case !more && i < first:
+			from[i].Chan = reflect.Value{} // never chosen again
+			open--
+		case !more:
+			close(channels[i-first].ended)
+			from, channels = slices.Delete(from, i, i+1), slices.Delete(channels, i-first, i-first+1)
+		case i == opened:
 			// Nothing was forwarded, so nobody may open a channel to us.
-			ch.Reject(ssh.Prohibited, "no channels are taken")
-		case r, more := <-requests:
-			if !more {
-				requests = nil
-				continue
-			}
-			s.reply(r)
+			got.Interface().(ssh.NewChannel).Reject(ssh.Prohibited, "no channels are taken")
+		case i == asked:
+			s.reply(got.Interface().(*ssh.Request))
+		case i == added:
+			c := got.Interface().(*channel)
+			from, channels = append(from, receiving(c.requests)), append(channels, c)
+		default:
+			channels[i-first].take(got.Interface().(*ssh.Request))
 		}
 	}
+}
+
+func receiving(c any) reflect.SelectCase {
+	return reflect.SelectCase{Dir: reflect.SelectRecv, Chan: reflect.ValueOf(c)}
 }
 
 func (s *session) reply(r *ssh.Request) {
@@ -221,9 +234,10 @@ func within[T any](ctx context.Context, s *session, timeout time.Duration, what 
 // A channel is an SSH channel with its requests answered.
 type channel struct {
 	ssh.Channel
-	session *session
-	ended   chan struct{} // closed when the channel is
-	status  atomic.Int32  // exit status; -1 until one came
+	session  *session
+	requests <-chan *ssh.Request
+	ended    chan struct{} // closed when the channel is
+	status   atomic.Int32  // exit status; -1 until one came
 }
 
 // errNoSession says that the server opens no further session on the connection
@@ -263,34 +277,25 @@ func (s *session) openChannel(ctx context.Context, timeout time.Duration, kind s
 		}
 		return nil, err
 	}
-	c := &channel{Channel: got.ch, session: s, ended: make(chan struct{})}
+	c := &channel{Channel: got.ch, session: s, requests: got.reqs, ended: make(chan struct{})}
 	c.status.Store(-1)
-	s.wg.Go(func() {
-		defer close(c.ended)
-		c.answer(got.reqs)
-	})
+	select {
+	case s.channels <- c:
+	case <-s.failed:
+		close(c.ended)
+	}
 	return c, nil
 }
 
-// answer reads a channel's requests until it is closed.
-func (c *channel) answer(requests <-chan *ssh.Request) {
-	for r := range requests {
-		switch r.Type {
-		case "exit-status":
-			var status struct{ Status uint32 }
-			if ssh.Unmarshal(r.Payload, &status) == nil {
-				c.status.Store(int32(status.Status & 0xff))
-			}
-		case keepaliveRequest:
-			select {
-			case c.session.asked <- time.Now():
-			default:
-			}
-		}
-		if r.WantReply {
-			r.Reply(false, nil)
+// take takes a request that came on the channel.
+func (c *channel) take(r *ssh.Request) {
+	if r.Type == "exit-status" {
+		var status struct{ Status uint32 }
+		if ssh.Unmarshal(r.Payload, &status) == nil {
+			c.status.Store(int32(status.Status & 0xff))
 		}
 	}
+	c.session.reply(r)
 }
 
 // packetData is how much of what is written travels in one packet, in bytes. The

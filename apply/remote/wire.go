@@ -1,12 +1,14 @@
 package remote
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"sync"
+	"time"
 )
 
 // Packet types of SFTP version 3 (draft-ietf-secsh-filexfer-02).
@@ -111,6 +113,9 @@ func (w *sftpWire) grant(n int64) {
 func (w *sftpWire) Write(p []byte) (int, error) {
 	w.writing.Lock()
 	defer w.writing.Unlock()
+	if err := w.over(); err != nil {
+		return 0, err
+	}
 	w.out = append(w.out, p...)
 	send, rest := w.sent, w.out
 	for len(rest) >= 4 {
@@ -424,6 +429,18 @@ func (w *sftpWire) Read(p []byte) (int, error) {
 // Close ends the channel and whoever reads.
 func (w *sftpWire) Close() error { return w.end(io.EOF) }
 
+// endsWith ends the wire when the time is over, with an error that names what was
+// waited for, or when ctx is done, until the func it returns is called.
+func (w *sftpWire) endsWith(ctx context.Context, timeout time.Duration, what string) (leave func()) {
+	end := func(cause error) { w.session.wg.Go(func() { w.end(cause) }) }
+	late := time.AfterFunc(timeout, func() { end(&TimeoutError{What: what}) })
+	apart := context.AfterFunc(ctx, func() { end(io.EOF) })
+	return func() {
+		late.Stop()
+		apart()
+	}
+}
+
 // end is Close with a reason.
 func (w *sftpWire) end(cause error) error {
 	w.mu.Lock()
@@ -432,7 +449,32 @@ func (w *sftpWire) end(cause error) error {
 	}
 	w.more.Broadcast()
 	w.mu.Unlock()
+	w.release()
 	return w.w.Close()
+}
+
+// release ends the connection if somebody still writes when a sign of life is
+// due again: a host that takes no bytes and never confirms the close of a channel
+// holds whoever writes to it.
+func (w *sftpWire) release() {
+	if w.writing.TryLock() {
+		w.writing.Unlock() // whoever comes later finds the wire ended
+		return
+	}
+	time.AfterFunc(w.session.keepalive, func() {
+		if w.writing.TryLock() {
+			w.writing.Unlock()
+			return
+		}
+		w.session.fail(&TimeoutError{What: "the host took no bytes"})
+	})
+}
+
+// over is why the wire has ended; nil while it has not.
+func (w *sftpWire) over() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.err
 }
 
 // because says why the wire ended, if we ended it.
