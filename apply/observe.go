@@ -55,6 +55,7 @@ func Observe(ctx context.Context, cfg *schema.Config, opts ObserveOptions) iter.
 	return func(yield func(*plan.Observed) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
+		defer garbage.bound()()
 		opts.Events = serialised(opts.Events)
 		opts.dumps = new(dumps)
 		hosts := slices.Collect(cfg.Hosts())

@@ -137,6 +137,7 @@ func (r *rollout) stop(s Stopped) {
 // work keeps hosts in flight until all are done or no more may be started.
 // What is in flight always ends properly.
 func (r *rollout) work(ctx context.Context, w plan.Wave, jobs []job, state *WaveReport) error {
+	defer garbage.bound()()
 	limit := r.budget(w)
 	parallel := cmp.Or(w.Parallelism, r.opts.Parallelism, DefaultParallelism)
 	results := make(chan finished)

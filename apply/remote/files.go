@@ -29,9 +29,9 @@ const (
 type files struct {
 	ctx  context.Context
 	host *host
-	sftp *sftpStart
 
 	mu   sync.Mutex
+	sftp *sftpStart // nil when it was given up
 	read map[string]bool
 }
 
@@ -57,7 +57,13 @@ func (h *host) FS(ctx context.Context) (fs.FS, error) {
 // Close ends SFTP. Whoever asks the host for files again, or stages some, begins
 // it anew.
 func (f *files) Close() error {
-	f.host.endSFTP(f.sftp)
+	f.mu.Lock()
+	start := f.sftp
+	f.sftp = nil // a host may be in flight for long after
+	f.mu.Unlock()
+	if start != nil {
+		f.host.endSFTP(start)
+	}
 	return nil
 }
 
@@ -66,11 +72,17 @@ func (f *files) Close() error {
 // ends, and the request with it. What it answers later, nobody could tell apart.
 func ask[T any](f *files, grant int64, do func(*sftp.Client) (T, error)) (T, error) {
 	var none T
-	client, err := f.sftp.wait(f.ctx)
+	f.mu.Lock()
+	start := f.sftp
+	f.mu.Unlock()
+	if start == nil {
+		return none, fs.ErrClosed
+	}
+	client, err := start.wait(f.ctx)
 	if err != nil {
 		return none, f.host.error(err)
 	}
-	wire := f.sftp.wire
+	wire := start.wire
 	wire.grant(grant)
 	defer wire.endsWith(f.ctx, f.host.dialer.requestTimeout(), "sftp-server")()
 	value, err := do(client)

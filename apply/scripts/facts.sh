@@ -9,8 +9,12 @@ LC_ALL=C
 PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin:$PATH
 export LC_ALL PATH
 
+# say KEY VALUE: what is told, all at once at the end: sshd makes a packet of
+# each piece that it is given.
+told=
 say() {
-	[ -z "$2" ] || printf '%s %s\n' "$1" "$2"
+	[ -z "$2" ] || told="$told$1 $2
+"
 }
 
 parent() {
@@ -118,9 +122,9 @@ describe() {
 	say listener "$1"
 	exe=$(program "$1")
 	say exe "$exe"
-	title "$1" | while IFS= read -r word; do
-		say title "$word"
-	done
+	words=$(title "$1" | sed -n 's/^./title &/p')
+	[ -z "$words" ] || told="$told$words
+"
 	say started "$(awk '{ sub(/.*\) /, ""); print $20 }' "/proc/$1/stat" 2>/dev/null)"
 	above=$(parent "$1")
 	case $(cat "/proc/$above/comm" 2>/dev/null) in
@@ -209,4 +213,5 @@ for at in "$exe" "$sshd"; do
 		break
 	fi
 done
+printf '%s' "$told"
 exit 0

@@ -3,6 +3,7 @@ package fleet
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"regexp"
 	"strings"
 
@@ -39,8 +40,11 @@ func (h *Host) conduct(ch ssh.Channel) int {
 				flood(ch)
 				return 0
 			}
-			stdout, stderr, status := h.step(c[2], c[3:])
-			fmt.Fprintf(ch, "%s%s %s %d\n", stdout, nonce, c[1], status)
+			pieces, stderr, status := h.step(c[2], c[3:])
+			for _, piece := range pieces {
+				io.WriteString(ch, piece)
+			}
+			fmt.Fprintf(ch, "%s %s %d\n", nonce, c[1], status)
 			fmt.Fprintf(ch.Stderr(), "%s%s %s\n", stderr, nonce, c[1])
 		case c[0] == "sshform_rehearse" && len(c) >= 2:
 			fmt.Fprintf(ch, "%s\n", nonce)
@@ -53,24 +57,35 @@ func (h *Host) conduct(ch ssh.Channel) int {
 }
 
 // step does what a script of the project would do. It is known by its first
-// line.
-func (h *Host) step(text string, args []string) (stdout, stderr string, status int) {
+// line. The output is in the pieces that the script writes: sshd makes a packet
+// of each.
+func (h *Host) step(text string, args []string) (stdout []string, stderr string, status int) {
 	first, _, _ := strings.Cut(text, "\n")
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	do, known := steps[first]
 	if !known {
-		return "", fmt.Sprintf("a simulated host does not know this step: %s\n", first), 127
+		return nil, fmt.Sprintf("a simulated host does not know this step: %s\n", first), 127
 	}
 	a := answer{}
 	do(h, args, &a)
-	return a.out.String(), a.errs.String(), a.status
+	a.apart()
+	return a.before, a.errs.String(), a.status
 }
 
 // An answer is what a step says.
 type answer struct {
+	before    []string // pieces that are written before out
 	out, errs strings.Builder
 	status    int
+}
+
+// apart ends a piece.
+func (a *answer) apart() {
+	if a.out.Len() > 0 {
+		a.before = append(a.before, a.out.String())
+		a.out.Reset()
+	}
 }
 
 func (a *answer) say(format string, values ...any) { fmt.Fprintf(&a.out, format+"\n", values...) }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -54,8 +55,14 @@ func (h *Host) ask(args []string, a *answer) {
 
 // dumped frames one answer.
 func (h *Host) dumped(a *answer, mark string, dump []byte, said string, status int) {
-	a.out.Write(dump)
+	// A program writes into a pipe whenever 4 KiB are together (stdio's buffer).
+	for block := range slices.Chunk(dump, 4096) {
+		a.apart()
+		a.out.Write(block)
+	}
+	a.apart()
 	a.say("\n%s err\n%s\n%s end %d", mark, said, mark, status)
+	a.apart()
 }
 
 // complaint is what sshd says without -dd.
