@@ -34,13 +34,23 @@ func (t *transaction) connect(ctx context.Context) error {
 
 // dial reaches the host of the plan, the way the plan was made.
 func (t *transaction) dial(ctx context.Context) error {
-	pinned := t.plan.Connection()
-	host, err := DialTwice(ctx, t.opts.Dialer, Reach{Host: t.plan.Host, Pinned: &pinned}, t.tell)
+	host, err := DialTwice(ctx, t.opts.Dialer, t.reach(), t.tell)
 	if err != nil {
 		return &verdictError{Unreachable, err}
 	}
 	t.lifeline = host
-	if pinned.Type == schema.Local && host.Facts().Connection.Machine != pinned.Machine {
+	return t.sameMachine()
+}
+
+func (t *transaction) reach() Reach {
+	pinned := t.plan.Connection()
+	return Reach{Host: t.plan.Host, Pinned: &pinned}
+}
+
+// sameMachine refuses a plan for this machine that was made on another.
+func (t *transaction) sameMachine() error {
+	pinned := t.plan.Connection()
+	if pinned.Type == schema.Local && t.lifeline.Facts().Connection.Machine != pinned.Machine {
 		return staleBecause("the plan was made for %s on %s, this is another machine, user or home",
 			pinned.Machine.Home, pinned.Machine.Hostname)
 	}

@@ -11,8 +11,8 @@ import (
 // How much garbage may lie about while hosts are in flight: so many bytes, and
 // so many percent of what is in use.
 const (
-	garbageAtLeast = 16 << 20
-	garbagePercent = 20
+	garbageAtLeast = 24 << 20
+	garbagePercent = 10
 )
 
 // A collecting fits the collector of garbage to hosts in flight. By itself it

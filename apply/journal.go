@@ -169,7 +169,7 @@ func (j *journal) begin(host, wave string) error {
 	return j.write(Entry{Kind: HostBegan, Host: host, Wave: wave})
 }
 
-func (j *journal) host(h HostReport, planned plan.HostPlan) error {
+func (j *journal) host(h *HostReport, planned *plan.HostPlan) error {
 	e := Entry{
 		Kind: HostEnded, Host: h.Host, Address: h.Address, Wave: h.Wave, Outcome: h.Outcome, Step: h.Step,
 		Restored: h.Restored, Proof: h.Proof, Elapsed: h.Elapsed.Seconds(),

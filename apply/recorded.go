@@ -42,7 +42,7 @@ func LastRecorded(folder string, wanted map[string]bool) (map[string]Recorded, e
 }
 
 // effective returns the arguments that a host's changes make effective.
-func effective(h plan.HostPlan) map[string]map[schema.Keyword]schema.Argument {
+func effective(h *plan.HostPlan) map[string]map[schema.Keyword]schema.Argument {
 	values := map[string]map[schema.Keyword]schema.Argument{}
 	for _, c := range h.Changes() {
 		of := map[schema.Keyword]schema.Argument{}

@@ -176,7 +176,7 @@ func (r *rollout) work(ctx context.Context, w plan.Wave, jobs []job, state *Wave
 		case f := <-results:
 			inFlight--
 			r.settle(f, state)
-			if err := r.journal.host(f.report, *f.host); err != nil && journalErr == nil {
+			if err := r.journal.host(f.report, f.host); err != nil && journalErr == nil {
 				journalErr = err
 				r.stop(Stopped{Kind: "journal", Wave: w.Name})
 			}
@@ -201,21 +201,20 @@ func isClosed(c <-chan struct{}) bool {
 }
 
 type finished struct {
-	host    *plan.HostPlan
-	index   int
-	report  HostReport
+	job
+	report  *HostReport
 	pending bool
 }
 
 func (r *rollout) carryOut(ctx context.Context, j job) finished {
 	t := &transaction{plan: j.host, planID: r.report.PlanID, mode: r.plan.Mode, run: r.opts.RunID, opts: r.opts, tell: r.opts.Events}
 	report := t.carryOut(ctx)
-	return finished{j.host, j.index, report, t.pending}
+	return finished{j, report, t.pending}
 }
 
 // settle counts what became of a host.
 func (r *rollout) settle(f finished, state *WaveReport) {
-	r.report.Hosts[f.index] = f.report
+	r.report.Hosts[f.index] = *f.report
 	state.Counts[f.report.Outcome]++
 	if f.report.Outcome == Changed {
 		r.changed[f.report.Host] = true
@@ -285,11 +284,12 @@ func (r *rollout) replace(j job, report HostReport, state *WaveReport) {
 	state.Counts[r.report.Hosts[j.index].Outcome]--
 	state.Counts[report.Outcome]++
 	r.report.Hosts[j.index] = report
-	r.journal.host(report, *j.host)
+	r.journal.host(&report, j.host)
 }
 
 // each does something with some hosts of a wave, several at a time.
 func (r *rollout) each(w plan.Wave, jobs []job, which func(job) bool, do func(job)) {
+	defer garbage.bound()()
 	var group errgroup.Group
 	group.SetLimit(cmp.Or(w.Parallelism, r.opts.Parallelism, DefaultParallelism))
 	var chosen []job
@@ -309,24 +309,20 @@ func (r *rollout) each(w plan.Wave, jobs []job, which func(job) bool, do func(jo
 
 // lookAgain reaches a host and compares what is in force with what is wanted.
 func (t *transaction) lookAgain(ctx context.Context) error {
-	pinned := t.plan.Connection()
-	host, err := DialTwice(ctx, t.opts.Dialer, Reach{Host: t.plan.Host, Pinned: &pinned}, t.tell)
+	defer t.leave()
+	err := t.dial(ctx)
 	if err != nil {
 		return err
 	}
-	defer host.Close()
-	shell, err := host.Shell(ctx)
-	if err != nil {
+	if t.shell, err = t.lifeline.Shell(ctx); err != nil {
 		return err
 	}
-	defer shell.Close()
-	t.lifeline, t.shell = host, shell
-	if t.machine, err = lookAround(ctx, shell, t.scope()); err != nil {
+	if t.machine, err = lookAround(ctx, t.shell, t.scope()); err != nil {
 		return err
 	}
 	t.wanted = wantedOf(t.plan.Changes())
 	if err := t.chooseListener(); err != nil {
 		return err
 	}
-	return t.confirmValues(ctx, shell)
+	return t.confirmValues(ctx, t.shell)
 }

@@ -53,7 +53,7 @@ func (r *rollout) takeBack(ctx context.Context, j job, run string) HostReport {
 	}
 	back := reversed(*j.host)
 	t := transaction{plan: &back, planID: r.report.PlanID, mode: plan.Restore, run: opts.RunID, opts: opts, tell: tell, revert: run}
-	return t.carryOut(ctx)
+	return *t.carryOut(ctx)
 }
 
 // changedBy names the run that changed each host of a wave, by host: this one,

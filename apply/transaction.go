@@ -87,11 +87,12 @@ type transaction struct {
 // carryOut does everything and returns what became of the host. Its stack lies
 // under all that is done for the host, as do those of change and the steps, so
 // large values are kept off them: a few hundred hosts wait there at a time.
-func (t *transaction) carryOut(ctx context.Context) HostReport {
+func (t *transaction) carryOut(ctx context.Context) *HostReport {
 	t.begin()
 	t.conclude(ctx, t.change(ctx))
 	t.end()
-	return t.report
+	t.leave()
+	return &t.report
 }
 
 func (t *transaction) begin() {
@@ -116,6 +117,10 @@ func (t *transaction) end() {
 		event.Kind = ApplyErrored
 	}
 	t.emit(event)
+}
+
+// leave ends the lifeline.
+func (t *transaction) leave() {
 	if t.shell != nil {
 		t.shell.Close()
 	}
@@ -135,29 +140,32 @@ func (t *transaction) enter(step StepName) {
 	t.emit(Event{Kind: ApplyProgressed, Step: step})
 }
 
+// steps are the steps in order.
+var steps = []struct {
+	name StepName
+	do   func(*transaction, context.Context) error
+}{
+	{StepConnect, (*transaction).connect},
+	{StepLock, (*transaction).lock},
+	{StepCheck, (*transaction).check},
+	{StepRecord, (*transaction).prepare},
+	{StepStage, (*transaction).stage},
+	{StepValidate, (*transaction).validate},
+	{StepArm, (*transaction).arm},
+	{StepReplace, (*transaction).replace},
+	{StepReload, (*transaction).reload},
+	{StepConfirm, (*transaction).confirm},
+	{StepCommit, (*transaction).commit},
+}
+
 // change goes through the steps until one fails.
 func (t *transaction) change(ctx context.Context) error {
-	for _, step := range []struct {
-		name StepName
-		do   func(context.Context) error
-	}{
-		{StepConnect, t.connect},
-		{StepLock, t.lock},
-		{StepCheck, t.check},
-		{StepRecord, t.prepare},
-		{StepStage, t.stage},
-		{StepValidate, t.validate},
-		{StepArm, t.arm},
-		{StepReplace, t.replace},
-		{StepReload, t.reload},
-		{StepConfirm, t.confirm},
-		{StepCommit, t.commit},
-	} {
+	for i := range steps {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		t.enter(step.name)
-		if err := step.do(ctx); err != nil {
+		t.enter(steps[i].name)
+		if err := steps[i].do(t, ctx); err != nil {
 			return err
 		}
 	}

@@ -196,7 +196,7 @@ func TestAnEditedJournalIsNoticed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, err := range []error{
-		j.begin("a", "w"), j.begin("b", "w"), j.host(HostReport{Host: "a", Outcome: Changed}, plan.HostPlan{}), j.end(&Report{}),
+		j.begin("a", "w"), j.begin("b", "w"), j.host(&HostReport{Host: "a", Outcome: Changed}, &plan.HostPlan{}), j.end(&Report{}),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -256,11 +256,12 @@ func TestAForgedFileOfTheServerIsNoticed(t *testing.T) {
 // through says what was in force.
 func TestLastRecordedIsTheNewestWord(t *testing.T) {
 	folder := t.TempDir()
-	host := func(interval schema.Argument) plan.HostPlan {
-		return plan.HostPlan{Host: "web"}.With(plan.Decision{Changes: []plan.Change{{
+	host := func(interval schema.Argument) *plan.HostPlan {
+		h := plan.HostPlan{Host: "web"}.With(plan.Decision{Changes: []plan.Change{{
 			Address:  schema.Address{Block: "server", Name: "web"},
 			Settings: []plan.Difference{{Keyword: "ClientAliveInterval", After: interval}},
 		}}})
+		return &h
 	}
 	for _, run := range []struct {
 		id, interval string
@@ -270,7 +271,7 @@ func TestLastRecordedIsTheNewestWord(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := j.host(HostReport{Host: "web", Outcome: run.outcome}, host(schema.Argument(run.interval))); err != nil {
+		if err := j.host(&HostReport{Host: "web", Outcome: run.outcome}, host(schema.Argument(run.interval))); err != nil {
 			t.Fatal(err)
 		}
 		j.close()

@@ -22,7 +22,7 @@ func (h HostPlan) Via(c Connection) HostPlan {
 
 // Connection is how the host was reached and how apply must reach it. Its
 // bastions are shared with other hosts and not to be written to.
-func (h HostPlan) Connection() Connection {
+func (h *HostPlan) Connection() Connection {
 	if h.way == nil {
 		return Connection{}
 	}
@@ -61,7 +61,7 @@ func (h HostPlan) With(d Decision) HostPlan {
 // Decision returns what happens on the host. Changes, files and their edits are
 // the caller's own; what hangs below them is shared with other hosts and not to
 // be written to.
-func (h HostPlan) Decision() Decision {
+func (h *HostPlan) Decision() Decision {
 	if h.shared == nil {
 		return Decision{}
 	}
@@ -71,23 +71,23 @@ func (h HostPlan) Decision() Decision {
 }
 
 // Run says how the transaction is carried out.
-func (h HostPlan) Run() Run { return h.decided().Run }
+func (h *HostPlan) Run() Run { return h.decided().Run }
 
 // Facts are what was learnt about the host.
-func (h HostPlan) Facts() Facts { return h.decided().Facts }
+func (h *HostPlan) Facts() Facts { return h.decided().Facts }
 
 // DependsOn is every file and folder that was read to reach the decision and
 // is not edited. It is shared with other hosts and not to be written to.
-func (h HostPlan) DependsOn() []Dependency { return h.decided().DependsOn }
+func (h *HostPlan) DependsOn() []Dependency { return h.decided().DependsOn }
 
 // Changed reports whether anything happens on the host.
-func (h HostPlan) Changed() bool {
+func (h *HostPlan) Changed() bool {
 	return slices.ContainsFunc(h.decided().Changes, func(c Change) bool { return c.Action != NoOp })
 }
 
 // Changes are what happens to the targets of the host, by address. They are
 // made for the caller, but for what hangs below them.
-func (h HostPlan) Changes() []Change {
+func (h *HostPlan) Changes() []Change {
 	changes := slices.Clone(h.decided().Changes)
 	for i := range changes {
 		changes[i].Host, changes[i].Address.Key = h.Host, h.keys[i]
@@ -97,7 +97,7 @@ func (h HostPlan) Changes() []Change {
 
 // Files are the edited files of the host, with all edits that its targets make
 // to them. They and their edits are made for the caller.
-func (h HostPlan) Files() []FileEdit {
+func (h *HostPlan) Files() []FileEdit {
 	d := h.decided()
 	files := slices.Clone(d.Files)
 	for i := range files {
@@ -114,7 +114,7 @@ func (h HostPlan) Files() []FileEdit {
 }
 
 // decided is the decision without the host's own words.
-func (h HostPlan) decided() *sharedDecision {
+func (h *HostPlan) decided() *sharedDecision {
 	if h.shared == nil {
 		return &sharedDecision{}
 	}

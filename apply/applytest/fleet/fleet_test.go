@@ -96,7 +96,7 @@ func TestFleetTakesAChange(t *testing.T) {
 				t.Errorf("%s: got %d reloads and locked %v, want one and false", h.Host, host.Reloads(), host.Locked())
 			}
 		}
-		if again := c.mustPlan(); slices.ContainsFunc(again.Hosts, plan.HostPlan.Changed) {
+		if again := c.mustPlan(); slices.ContainsFunc(again.Hosts, func(h plan.HostPlan) bool { return h.Changed() }) {
 			t.Error("a second plan finds something to do")
 		}
 		if host := f.Host(0); host.Logins() != 5 {
