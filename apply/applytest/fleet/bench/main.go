@@ -38,7 +38,7 @@ func bench(args []string) error {
 	flags := flag.NewFlagSet("bench", flag.ExitOnError)
 	var o options
 	flags.IntVar(&o.hosts, "hosts", 1000, "hosts of the rounds that are compared")
-	flags.IntVar(&o.rounds, "rounds", 5, "interleaved rounds; the medians count")
+	flags.IntVar(&o.rounds, "rounds", 9, "interleaved rounds; the medians count")
 	flags.IntVar(&o.parallel, "parallel", 50, "hosts in flight")
 	flags.StringVar(&o.parts, "parts", "ratios,sizes,growth,memory,distance,program", "what to measure")
 	flags.StringVar(&o.program, "program", "", "the built sshform, for its start-up and size")
