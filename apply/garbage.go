@@ -11,7 +11,7 @@ import (
 // How much garbage may lie about while hosts are in flight: so many bytes, and
 // so many percent of what is in use.
 const (
-	garbageAtLeast = 24 << 20
+	garbageAtLeast = 14 << 20
 	garbagePercent = 10
 )
 
