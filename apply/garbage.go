@@ -17,8 +17,8 @@ const (
 
 // A collecting fits the collector of garbage to hosts in flight. By itself it
 // waits until there is as much garbage as is in use. With a few hosts that is
-// 10 MiB, and a tenth of the CPU is looking for it; with hundreds it is a third of
-// the memory.
+// 10 MiB, and a tenth of the CPU goes into looking for it; with hundreds it is up to
+// half of the memory.
 type collecting struct {
 	mu     sync.Mutex
 	users  int

@@ -59,7 +59,7 @@ func newSession(o *opened, transport net.Conn, d *Dialer, release func()) *sessi
 // the sign of life that is asked for. It takes those of all channels, which need
 // no goroutine of their own then, and ends with the connection.
 func (s *session) answer() {
-	const opened, asked, added, first = 0, 1, 2, 3
+	const foreign, global, added, first = 0, 1, 2, 3
 	from := []reflect.SelectCase{receiving(s.chans), receiving(s.reqs), receiving(s.channels)}
 	var channels []*channel
 	for open := 2; open > 0 || len(channels) > 0; {
@@ -71,10 +71,10 @@ func (s *session) answer() {
 		case !more:
 			close(channels[i-first].ended)
 			from, channels = slices.Delete(from, i, i+1), slices.Delete(channels, i-first, i-first+1)
-		case i == opened:
+		case i == foreign:
 			// Nothing was forwarded, so nobody may open a channel to us.
 			got.Interface().(ssh.NewChannel).Reject(ssh.Prohibited, "no channels are taken")
-		case i == asked:
+		case i == global:
 			s.reply(got.Interface().(*ssh.Request))
 		case i == added:
 			c := got.Interface().(*channel)
