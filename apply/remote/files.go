@@ -68,8 +68,8 @@ func (f *files) Close() error {
 }
 
 // ask makes one request about files, or some that travel together, within the
-// time of one. It needs no goroutine: when the time is over or ctx is done, SFTP
-// ends, and the request with it. What it answers later, nobody could tell apart.
+// time of one. SFTP ends with a request that takes longer: what it answers later,
+// nobody could tell apart.
 func ask[T any](f *files, grant int64, do func(*sftp.Client) (T, error)) (T, error) {
 	var none T
 	f.mu.Lock()
@@ -82,17 +82,8 @@ func ask[T any](f *files, grant int64, do func(*sftp.Client) (T, error)) (T, err
 	if err != nil {
 		return none, f.host.error(err)
 	}
-	wire := start.wire
-	wire.grant(grant)
-	defer wire.endsWith(f.ctx, f.host.dialer.requestTimeout(), "sftp-server")()
-	value, err := do(client)
-	switch {
-	case err == nil:
-		return value, nil
-	case f.ctx.Err() != nil:
-		return none, context.Cause(f.ctx)
-	}
-	return value, wire.because(err)
+	start.wire.grant(grant)
+	return bounded(f.ctx, start.wire, f.host.dialer.requestTimeout(), "sftp-server", func() (T, error) { return do(client) })
 }
 
 func (f *files) path(op, name string) (string, error) {

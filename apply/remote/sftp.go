@@ -163,13 +163,8 @@ func (h *host) execSFTP(ctx context.Context) (*sftp.Client, *sftpWire, error) {
 // speakSFTP exchanges versions.
 func (h *host) speakSFTP(ctx context.Context, r io.Reader, ch *channel) (*sftp.Client, *sftpWire, error) {
 	wire := newSFTPWire(r, ch, ch.session)
-	defer wire.endsWith(ctx, h.dialer.requestTimeout(), "SFTP did not start")()
-	client, err := sftp.NewClientPipe(wire, wire)
-	switch {
-	case err == nil:
-		return client, wire, nil
-	case ctx.Err() != nil:
-		return nil, nil, context.Cause(ctx)
-	}
-	return nil, nil, wire.because(err)
+	client, err := bounded(ctx, wire, h.dialer.requestTimeout(), "SFTP did not start", func() (*sftp.Client, error) {
+		return sftp.NewClientPipe(wire, wire)
+	})
+	return client, wire, err
 }

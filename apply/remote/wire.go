@@ -429,16 +429,22 @@ func (w *sftpWire) Read(p []byte) (int, error) {
 // Close ends the channel and whoever reads.
 func (w *sftpWire) Close() error { return w.end(io.EOF) }
 
-// endsWith ends the wire when the time is over, with an error that names what was
-// waited for, or when ctx is done, until the func it returns is called.
-func (w *sftpWire) endsWith(ctx context.Context, timeout time.Duration, what string) (leave func()) {
+// bounded does f, which waits for answers over the wire, like within but without
+// a goroutine: when the time is over or ctx is done, the wire ends, and f with it.
+func bounded[T any](ctx context.Context, w *sftpWire, timeout time.Duration, what string, f func() (T, error)) (T, error) {
 	end := func(cause error) { w.session.wg.Go(func() { w.end(cause) }) }
 	late := time.AfterFunc(timeout, func() { end(&TimeoutError{What: what}) })
-	apart := context.AfterFunc(ctx, func() { end(io.EOF) })
-	return func() {
-		late.Stop()
-		apart()
+	defer late.Stop()
+	defer context.AfterFunc(ctx, func() { end(io.EOF) })()
+	value, err := f()
+	switch {
+	case err == nil:
+		return value, nil
+	case ctx.Err() != nil:
+		var none T
+		return none, context.Cause(ctx)
 	}
+	return value, w.because(err)
 }
 
 // end is Close with a reason.

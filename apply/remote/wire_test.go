@@ -22,9 +22,10 @@ func TestAHostThatTakesNoBytesHoldsNobody(t *testing.T) {
 		s := &session{transport: ours, keepalive: 10 * time.Second}
 		w := newSFTPWire(ours, stuckChannel{ours}, s)
 		began := time.Now()
-		defer w.endsWith(t.Context(), 5*time.Second, "sftp-server")()
 		request := binary.BigEndian.AppendUint32(nil, 5)
-		_, err := w.Write(append(request, 1, 0, 0, 0, 3))
+		_, err := bounded(t.Context(), w, 5*time.Second, "sftp-server", func() (int, error) {
+			return w.Write(append(request, 1, 0, 0, 0, 3))
+		})
 		if took := time.Since(began); took != 15*time.Second {
 			t.Errorf("whoever wrote was held for %s, want the time of the request and one sign of life", took)
 		}

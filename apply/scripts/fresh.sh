@@ -43,32 +43,28 @@ when() {
 		esac
 }
 
-# say WORD…: a line of what is told, all at once at the end: sshd makes a packet of
-# each piece that it is given.
-told=
-say() {
-	told="$told$*
-"
-}
-
-if [ -n "$pidfile" ] && [ "$(head -c 20 "$pidfile" 2>/dev/null | tr -dc 0-9)" = "$pid" ]; then
-	say load "$(when Y "$pidfile")"
-fi
-if [ -n "$unit" ] && [ -r /proc/uptime ]; then
-	active=$(systemctl show -p ActiveEnterTimestampMonotonic "$unit" | tr -dc 0-9)
-	read -r up rest </proc/uptime
-	: "$rest"
-	if [ "${active:-0}" -gt 0 ]; then
-		say active $(($(date +%s) - ${up%%.*} + active / 1000000))
+# All at once: sshd makes a packet of each piece that it is given.
+told=$(
+	if [ -n "$pidfile" ] && [ "$(head -c 20 "$pidfile" 2>/dev/null | tr -dc 0-9)" = "$pid" ]; then
+		printf 'load %s\n' "$(when Y "$pidfile")"
 	fi
-fi
-settled=$(sed -n 's/^/settled /p' "$state/settled" 2>/dev/null)
-[ -z "$settled" ] || say "$settled"
-number=0
-for path in "$@"; do
-	[ "$number" -lt "$paths" ] || break
-	say changed "$number" "$(when Z "$path")"
-	number=$((number + 1))
-done
-printf '%s' "$told"
+	if [ -n "$unit" ] && [ -r /proc/uptime ]; then
+		active=$(systemctl show -p ActiveEnterTimestampMonotonic "$unit" | tr -dc 0-9)
+		read -r up rest </proc/uptime
+		: "$rest"
+		if [ "${active:-0}" -gt 0 ]; then
+			printf 'active %s\n' $(($(date +%s) - ${up%%.*} + active / 1000000))
+		fi
+	fi
+	if [ -r "$state/settled" ]; then
+		sed -n 's/^/settled /p' "$state/settled"
+	fi
+	number=0
+	for path in "$@"; do
+		[ "$number" -lt "$paths" ] || break
+		printf 'changed %s %s\n' "$number" "$(when Z "$path")"
+		number=$((number + 1))
+	done
+)
+[ -z "$told" ] || printf '%s\n' "$told"
 exit 0
